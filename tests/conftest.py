@@ -1,0 +1,20 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real photos (LANDSIGHT_DATA). Absent: the test is skipped and says so; in CI that is a failure."""
+    value = os.environ.get("LANDSIGHT_DATA")
+    if value and Path(value).is_dir():
+        return Path(value).resolve()
+    message = "needs the photos that LANDSIGHT_DATA points to (see docs/data.md)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must not skip: {message}")
+    pytest.skip(message)
