@@ -7,14 +7,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landsight.bundle.manifest import Manifest
+from landsight.bundle.manifest import Manifest, is_safe_name
 from landsight.errors import BundleError
 
 MANIFEST_NAME = "bundle.json"
@@ -104,14 +104,6 @@ def inside(root: Path, name: str) -> Path:
     if not is_safe_name(name) or not path.resolve().is_relative_to(root.resolve()):
         raise BundleError("bundle_foreign", f"The bundle {root} names a file outside its folder: {name!r}.", "Do not use this bundle.")
     return path
-
-
-def is_safe_name(name: str) -> bool:
-    """True for a relative path with forward slashes and no way up or out, on every system."""
-    parts = name.split("/")
-    return (
-        all(part not in ("", ".", "..") for part in parts) and not any(c in name for c in "\\:\0") and not PurePosixPath(name).is_absolute()
-    )
 
 
 def _read_manifest(root: Path) -> bytes:

@@ -21,7 +21,7 @@ def seal(root: Path | str, manifest: Manifest) -> Bundle:
     text = replace(manifest, files={name: sha256_of(folder / name) for name in names}).to_json()
     waiting = folder / f".{MANIFEST_NAME}.new"
     waiting.write_text(text, encoding="utf-8")
-    os.replace(waiting, folder / MANIFEST_NAME)
+    waiting.replace(folder / MANIFEST_NAME)
     return load(folder)
 
 
