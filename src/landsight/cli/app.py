@@ -1,0 +1,99 @@
+"""The group of commands: their names and one line of help stand in a table, their modules load on use."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+import click
+
+from landsight.errors import LandsightError
+
+EXIT_OK: Final = 0
+EXIT_SOME_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+#: name -> ("module:command", short help). `landsight --help` reads only this table, so it stays fast.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "locate": ("landsight.cli.locate:locate", "Say where photos were taken, or what they show."),
+    "places": ("landsight.cli.places:places", "Name the country and city of a coordinate."),
+    "verify": ("landsight.cli.verify:verify", "Check that a bundle is whole and answers as it was trained."),
+    "doctor": ("landsight.cli.doctor:doctor", "Show what is installed, and measure which runtime is fastest."),
+    "train": ("landsight.cli.train:train", "Train a network as a recipe says (needs the studio extra)."),
+    "evaluate": ("landsight.cli.evaluate:evaluate", "Measure a trained network (needs the studio extra)."),
+    "export": ("landsight.cli.export:export", "Turn a training run into a bundle (needs the studio extra)."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, not when they are listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now; None when there is no such name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name][0].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}:{attribute} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version
+
+    click.echo(f"landsight {version('landsight')}")
+    ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version and exit.")
+def cli() -> None:
+    """Any photo in, its place out, with the evidence. Works offline; never writes to a photo."""
+
+
+def run(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit. Expected failures end in one line on stderr and their exit code, never in a traceback."""
+    try:
+        code = cli.main(args=args, prog_name="landsight", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else EXIT_OK)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except LandsightError as error:
+        fail(str(error))
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        fail("interrupted")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nobody is left to tell, and flushing at exit would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_OK)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        fail(f"{error.strerror or error}{where}")
+        sys.exit(EXIT_SOME_FAILED)
+
+
+def fail(message: str) -> None:
+    """One line on stderr, control characters made visible."""
+    from landsight.cli.safe_text import visible
+
+    click.echo(f"landsight: error: {visible(' '.join(message.split()))}", err=True)

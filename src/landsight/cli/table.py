@@ -1,0 +1,149 @@
+"""The table for people: one row a photo, printed as it is answered, so that it streams and its columns never jump."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from landsight.cli.safe_text import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Line = dict[str, Any]
+
+#: Below this width the map link gets a line of its own: a link that is broken over two lines cannot be clicked.
+_WIDE: Final = 122
+_LINK_WIDTH: Final = 43
+_SURE_WIDTH: Final = 9
+_HOW_WIDTH: Final = 15
+
+_HOW_WE_KNOW: Final = {
+    "exif": "GPS in the photo",
+    "xmp": "GPS in the photo",
+    "sidecar": "its sidecar",
+    "track": "track log",
+    "neighbour": "photos nearby",
+}
+
+
+class PeopleTable:
+    """Prints rows to a console. ``begin`` prints the heading, ``row`` one photo with what there is to say under it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._wide = console.width >= _WIDE
+        rest = console.width - _SURE_WIDTH - _HOW_WIDTH - 6 - (_LINK_WIDTH + 2 if self._wide else 0)
+        self._photo_width = max(12, rest * 2 // 5)
+        self._place_width = max(12, rest - self._photo_width)
+
+    def begin(self) -> None:
+        """The heading and a rule under it."""
+        heading = self._grid()
+        names = ("photo", "place", "how we know", "how sure", *(("map",) if self._wide else ()))
+        heading.add_row(*(Text(name, style="bold") for name in names))
+        self._console.print(heading)
+        self._console.print(Text("─" * min(self._console.width, 160), style="dim"))
+
+    def row(self, line: Line) -> None:
+        """One photo: its row, the map link when there is no room beside it, then remarks."""
+        place, how, sure, style = headline(line)
+        link = map_link(line)
+        grid = self._grid()
+        cells = [Text(visible(line["path"]), overflow="fold"), Text(visible(place), style=style), Text(how), Text(sure, justify="right")]
+        grid.add_row(*cells, *((Text(link or "", style="dim"),) if self._wide else ()))
+        self._console.print(grid)
+        if link and not self._wide:
+            self._under(link, "dim", fold=False)
+        for text, remark_style in remarks(line):
+            self._under(text, remark_style)
+
+    def _under(self, text: str, style: str, *, fold: bool = True) -> None:
+        self._console.print(Text("  " + visible(text), style=style), soft_wrap=not fold)
+
+    def _grid(self) -> Table:
+        grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+        for width in (self._photo_width, self._place_width, _HOW_WIDTH, _SURE_WIDTH, *((_LINK_WIDTH,) if self._wide else ())):
+            grid.add_column(width=width, overflow="fold")
+        return grid
+
+
+def headline(line: Line) -> tuple[str, str, str, str]:
+    """(place, how we know, how sure, style) of a line, in plain words."""
+    outcome, camera, shown = line["outcome"], line["camera"], line["shown"]
+    if outcome == "gps" and camera is not None:
+        return place_words(camera), _HOW_WE_KNOW[camera["source"]], f"± {_metres(camera['radius_m'])}", "green"
+    if outcome == "landmark" and shown is not None:
+        return shown_words(shown), "looks like it", percent(shown["probability"]), "cyan"
+    if outcome == "unknown_place":
+        return "a place I do not know", "looked", "", "yellow"
+    if outcome == "not_a_place":
+        return "not a place", "looked", "", "yellow"
+    return f"error: {line['error']['code']}" if line["error"] else "error", "", "", "red"
+
+
+def remarks(line: Line) -> list[tuple[str, str]]:
+    """What is said under the row: (text, style) in the order error, position of a failed photo, picture, conflict, warnings."""
+    said: list[tuple[str, str]] = []
+    camera, shown = line["camera"], line["shown"]
+    if line["error"]:
+        said.append((f"{line['error']['reason']} {line['error']['advice']}".strip(), "red"))
+        if camera is not None:
+            said.append((f"but it says where it was taken: {place_words(camera)} (± {_metres(camera['radius_m'])})", ""))
+    if camera is not None and shown is not None:
+        said.append((f"the picture looks like {shown_words(shown)} ({percent(shown['probability'])})", ""))
+    if line["outcome"] == "unknown_place" and line["candidates"]:
+        best = line["candidates"][0]
+        said.append((f"of the places I know, {best['name']} comes closest", "dim"))
+    said += [(_conflict_words(conflict), "bold magenta") for conflict in line["conflicts"]]
+    said += [(f"note: {warning['text']}", "yellow") for warning in line["warnings"]]
+    return said
+
+
+def map_link(line: Line) -> str | None:
+    """A short OpenStreetMap link to the camera's position, else to what is shown; None without either."""
+    for point in (line["camera"], line["shown"]):
+        if point is not None and point["latitude"] is not None:
+            return f"https://osm.org/?mlat={point['latitude']:.5f}&mlon={point['longitude']:.5f}"
+    return None
+
+
+def place_words(camera: Line) -> str:
+    """City and country of a camera position, or its coordinates when no table has the point."""
+    place = camera["place"] or {}
+    names = [name for name in (place.get("city"), place.get("country")) if name]
+    if not names:
+        return f"{camera['latitude']:.5f}, {camera['longitude']:.5f}"
+    words = ", ".join(names)
+    if (place.get("distance_m") or 0) >= 20_000 and place.get("city"):
+        words = f"{_metres(place['distance_m'])} from {words}"
+    return words
+
+
+def shown_words(shown: Line) -> str:
+    """The landmark with its city and country, as far as known."""
+    return ", ".join(name for name in (shown["name"], shown["city"], shown["country"]) if name)
+
+
+def percent(probability: float) -> str:
+    """Whole percent, and never a rounded certainty: 0.9996 is ">99 %"."""
+    if 0.995 <= probability < 1:
+        return ">99 %"
+    if 0 < probability < 0.005:
+        return "<1 %"
+    return f"{probability * 100:.0f} %"
+
+
+def _metres(metres: float) -> str:
+    if metres < 1_000:
+        return f"{metres:.0f} m"
+    return f"{metres / 1000:.1f} km" if metres < 10_000 else f"{metres / 1000:,.0f} km"
+
+
+def _conflict_words(conflict: Line) -> str:
+    return (
+        f"conflict: the position in the file and what the picture shows are {_metres(conflict['distance_m'])} apart "
+        f"({percent(conflict['probability'])}); a replica, a painting, a screenshot or a wrong position"
+    )
