@@ -156,7 +156,7 @@ def _check_files(manifest: Manifest) -> None:
     if not manifest.precisions:
         raise _foreign("names no model file")
     for precision, name in manifest.precisions.items():
-        if name not in manifest.files:
+        if not isinstance(name, str) or name not in manifest.files:
             raise _foreign(f"does not list the model file of {precision!r}")
 
 
