@@ -121,10 +121,11 @@ def test_hostile_files_that_are_photos_are_recognised(data_dir: Path) -> None:
 def test_original_photos_are_recognised(data_dir: Path) -> None:
     with (data_dir / "photos_exif" / "INDEX.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["file_type"]]
-    kinds = {"HEIC": "heif"} | {kind.upper(): kind for kind in FORMATS}
+    # One JPEG carries DNG tags in its metadata, which makes ExifTool call it DNG.
+    kinds = {"HEIC": {"heif"}, "EXTENDED WEBP": {"webp"}, "DNG": {"dng", "jpeg"}} | {k.upper(): {k} for k in FORMATS if k != "dng"}
     wrong = []
     for row in rows:
         found = sniff((data_dir / "photos_exif" / row["file"]).read_bytes()[:4096])
-        if found != kinds.get(row["file_type"]):
+        if found not in kinds.get(row["file_type"].upper(), {None}):
             wrong.append((row["file_type"], found))
     assert wrong == []
