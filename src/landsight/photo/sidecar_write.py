@@ -1,0 +1,259 @@
+"""Writing what was found into an XMP sidecar beside the photo, leaving every byte that is not ours as it was.
+
+Our words stand in one rdf:Description of their own, found again by its landsight:Digest. An existing sidecar is not parsed and written
+anew, which would lose comments, prefixes and order: the block is put in, or replaced, between bytes that stay.
+
+References: XMP part 1 (rdf:Description may be repeated), IPTC Photo Metadata 2023.1 (LocationCreated, LocationShown).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from xml.sax.saxutils import quoteattr
+
+from landsight.errors import LandsightError
+from landsight.photo import xmp
+from landsight.photo.xmp_splice import Spot, find_spots
+
+_EMPTY: Final = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="landsight">\n'
+    f' <rdf:RDF xmlns:rdf="{xmp.RDF}">\n'
+    " </rdf:RDF>\n"
+    "</x:xmpmeta>\n"
+    '<?xpacket end="w"?>\n'
+).encode()
+#: What XML 1.0 cannot hold.
+_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarPlace:
+    """One place and how we know. Degrees WGS 84, metres, probability 0 to 1; what is None is not written.
+
+    ``source``: the evidence ("exif", "landmark" ...). ``estimate``: True unless a device measured the position. ``name``: of the sight.
+    """
+
+    source: str
+    estimate: bool
+    latitude: float | None = None
+    longitude: float | None = None
+    name: str | None = None
+    city: str | None = None
+    region: str | None = None
+    country: str | None = None
+    country_code: str | None = None
+    radius_m: float | None = None
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarEntry:
+    """What to write. ``camera``: where the camera stood; give it only when it is measured, or the user asked for estimates.
+
+    ``shown``: what the picture shows. ``written``: when, default now.
+    """
+
+    camera: SidecarPlace | None = None
+    shown: SidecarPlace | None = None
+    written: datetime | None = None
+
+
+def write_sidecar(photo_path: Path, entry: SidecarEntry) -> Path:
+    """Write ``entry`` into the photo's sidecar: the one that is there, else a new IMG.jpg.xmp. Returns its path.
+
+    Never touches the photo, nor a position or place name that another program wrote. Atomic; a second run with the same entry leaves
+    the same bytes. Raises: LandsightError (sidecar_refused) for a photo that is a link, a folder that cannot be written to, a sidecar
+    that is not XMP in UTF-8 or that changed while this ran; the sidecar is then as it was.
+    """
+    from landsight.photo.sidecar import find
+
+    if photo_path.is_symlink() or not photo_path.is_file():
+        raise _refused(photo_path, "the photo is a link or not a regular file", "Name the photo itself.")
+    existing = find(photo_path)
+    target = existing or photo_path.with_name(photo_path.name + ".xmp")
+    if target.is_symlink():
+        raise _refused(target, "the sidecar is a link", "Name the photo whose sidecar it really is.")
+    before = _read(target) if existing else None
+    after = merge(before if before is not None else _EMPTY, entry, target)
+    if after != before:
+        _replace(target, before, after)
+    return target
+
+
+def merge(document: bytes, entry: SidecarEntry, target: Path) -> bytes:
+    """``document`` with our block in it. Raises: LandsightError when it is not XMP that can be extended safely."""
+    read = xmp.parse(document)
+    if read.broken or not read.has_rdf or document[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise _refused(target, read.broken or "it holds no XMP in UTF-8", "Repair it or move it away.")
+    spots = find_spots(document)
+    if spots is None:
+        raise _refused(target, "its rdf:RDF element cannot be found", "Repair it or move it away.")
+    ours = [spot for spot in spots.descriptions if _is_ours(document[spot.start : spot.end])]
+    foreign = xmp.parse(_without(document, ours)).properties
+    block = _seal(_block(entry, foreign, read.about))
+    if len(ours) == 1 and _undated(document[ours[0].start : ours[0].end]) == _undated(block):
+        return document
+    if len(ours) == 1:
+        return document[: ours[0].start] + block + document[ours[0].end :]
+    document = _without(document, ours)
+    at = find_spots(document)
+    if at is None:
+        raise _refused(target, "its rdf:RDF element cannot be found", "Repair it or move it away.")
+    if at.self_closed:
+        opening = document[at.rdf.start : at.rdf.end].rstrip()[:-2].rstrip()
+        name = re.match(rb"<([^\s/>]+)", opening)
+        closing = b"</" + (name[1] if name else b"rdf:RDF") + b">"
+        return document[: at.rdf.start] + opening + b">\n" + block + b"\n" + closing + document[at.rdf.end :]
+    return document[: at.insert] + b" " + block + b"\n " + document[at.insert :]
+
+
+def _block(entry: SidecarEntry, foreign: xmp.Properties, about: str) -> bytes:
+    """Our rdf:Description, without digest. What others wrote already is left out of it."""
+    written = (entry.written or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    attributes = [("landsight:Written", written), *_camera_attributes(entry.camera, foreign)]
+    lines = [
+        f'<rdf:Description rdf:about={_quoted(about)} xmlns:rdf="{xmp.RDF}" xmlns:exif="{xmp.EXIF}" xmlns:photoshop="{xmp.PHOTOSHOP}"',
+        f'   xmlns:Iptc4xmpExt="{xmp.IPTC_EXT}" xmlns:landsight="{xmp.LANDSIGHT}"',
+        *(f"   {name}={_quoted(value)}" for name, value in attributes),
+    ]
+    lines[-1] += ">"
+    for name, place in (("LocationCreated", entry.camera), ("LocationShown", entry.shown)):
+        if place is not None and (xmp.IPTC_EXT, name) not in foreign:
+            lines += _location(name, place)
+    return "\n".join([*lines, "  </rdf:Description>"]).encode("utf-8")
+
+
+def _camera_attributes(camera: SidecarPlace | None, foreign: xmp.Properties) -> Iterator[tuple[str, str]]:
+    if camera is None:
+        return
+    has_position = any((xmp.EXIF, name) in foreign for name in ("GPSLatitude", "GPSLongitude"))
+    if camera.latitude is not None and camera.longitude is not None and not has_position:
+        position = _position_attributes(camera.latitude, camera.longitude)
+        if camera.estimate:  # names the position it is about: see sidecar.read_sidecar
+            yield "landsight:EstimatedPosition", " ".join(value for _, value in position)
+        yield from position
+    for name, value in (("City", camera.city), ("State", camera.region), ("Country", camera.country)):
+        if value and (xmp.PHOTOSHOP, name) not in foreign:
+            yield f"photoshop:{name}", value
+
+
+def _location(name: str, place: SidecarPlace) -> Iterator[str]:
+    """One IPTC location structure, in the bag that the standard asks for, with our marks of how it is known."""
+    fields = [
+        ("Iptc4xmpExt:City", place.city),
+        ("Iptc4xmpExt:ProvinceState", place.region),
+        ("Iptc4xmpExt:CountryName", place.country),
+        ("Iptc4xmpExt:CountryCode", place.country_code),
+        *(_position_attributes(place.latitude, place.longitude) if place.latitude is not None and place.longitude is not None else ()),
+        ("landsight:Estimate", str(place.estimate)),
+        ("landsight:Source", place.source),
+        ("landsight:RadiusM", None if place.radius_m is None else f"{place.radius_m:.0f}"),
+        ("landsight:Probability", None if place.probability is None else f"{place.probability:.4f}"),
+    ]
+    yield f"   <Iptc4xmpExt:{name}>"
+    yield "    <rdf:Bag>"
+    yield '     <rdf:li rdf:parseType="Resource">'
+    if place.name:  # a language alternative in the standard
+        alternative = f'<rdf:Alt><rdf:li xml:lang="x-default">{_escaped(place.name)}</rdf:li></rdf:Alt>'
+        yield f"      <Iptc4xmpExt:LocationName>{alternative}</Iptc4xmpExt:LocationName>"
+    yield from (f"      <{tag}>{_escaped(value)}</{tag}>" for tag, value in fields if value)
+    yield "     </rdf:li>"
+    yield "    </rdf:Bag>"
+    yield f"   </Iptc4xmpExt:{name}>"
+
+
+def _position_attributes(latitude: float, longitude: float) -> list[tuple[str, str]]:
+    return [("exif:GPSLatitude", _coordinate(latitude, "NS")), ("exif:GPSLongitude", _coordinate(longitude, "EW"))]
+
+
+def _coordinate(degrees: float, letters: str) -> str:
+    """XMP's "48,51.5030000N": degrees and minutes; seven decimals of a minute are 0.2 mm."""
+    minutes_e7 = round(abs(degrees) * 60 * 10**7)
+    whole, rest = divmod(minutes_e7, 60 * 10**7)
+    return f"{whole},{rest // 10**7}.{rest % 10**7:07d}{letters[degrees < 0]}"
+
+
+def _escaped(text: str) -> str:
+    return _FORBIDDEN.sub("", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _quoted(text: str) -> str:
+    return quoteattr(_FORBIDDEN.sub("", text))
+
+
+def _seal(block: bytes) -> bytes:
+    """Put the digest of the rest in: whoever changes the block makes it his own, and it is then never replaced."""
+    digest = hashlib.sha256(block).hexdigest()[:32].encode()
+    return block.replace(b"\n   landsight:Written=", b'\n   landsight:Digest="' + digest + b'"\n   landsight:Written=', 1)
+
+
+def _is_ours(block: bytes) -> bool:
+    match = re.search(rb'\n   landsight:Digest="([0-9a-f]{32})"', block)
+    return match is not None and hashlib.sha256(block[: match.start()] + block[match.end() :]).hexdigest()[:32].encode() == match[1]
+
+
+def _undated(block: bytes) -> bytes:
+    return re.sub(rb'\n   landsight:(?:Written|Digest)="[^"]*"', b"", block)
+
+
+def _without(document: bytes, spots: list[Spot]) -> bytes:
+    for spot in sorted(spots, key=lambda s: s.start, reverse=True):
+        document = document[: spot.start] + document[spot.end :]
+    return document
+
+
+def _read(target: Path) -> bytes:
+    try:
+        data = target.read_bytes()
+    except OSError as error:
+        raise _refused(target, f"it cannot be read ({error.strerror})", "Check its permissions.") from None
+    if len(data) > xmp.MAX_PACKET_BYTES:
+        raise _refused(target, f"it is larger than {xmp.MAX_PACKET_BYTES} bytes", "Is it a sidecar?")
+    return data
+
+
+def _replace(target: Path, before: bytes | None, after: bytes) -> None:
+    """Write beside, flush to disk, look once more that nobody changed the target, then rename over it."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".landsight-", suffix=".tmp", dir=target.parent)
+    except OSError as error:
+        raise _refused(target, f"its folder cannot be written to ({error.strerror})", "Check the folder's permissions.") from None
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            mode = stat.S_IMODE(target.stat().st_mode) if before is not None else 0o666 & ~_umask()
+            os.fchmod(descriptor, mode)
+            file.write(after)
+            file.flush()
+            os.fsync(descriptor)
+        now = target.read_bytes() if target.exists() else None
+        if now != before:
+            raise _refused(target, "it was changed while landsight was at work", "Run again.")
+        temporary.replace(target)
+    except OSError as error:
+        raise _refused(target, f"it cannot be written ({error.strerror})", "Check the disk and the folder's permissions.") from None
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _refused(path: Path, reason: str, advice: str) -> LandsightError:
+    name = str(path).encode("utf-8", "backslashreplace").decode()
+    return LandsightError("sidecar_refused", f"No sidecar written for {name}: {reason}.", advice)
