@@ -30,7 +30,8 @@ COUNTRY_NAMES: Final = {"TR": "Türkiye"}
 GONE: Final = ("AN", "CS")
 
 #: A city of at least so many people takes its quarters in: GeoNames lists Soho and the Colosseum's Celio beside London and Rome, without telling them from towns.
-#: Reach in metres for each square root of a person: Paris 5 km (its ring road), Rome 5 km, London 10 km. What is swallowed has at most a quarter of the people.
+#: Reach in metres for each square root of a person: Paris 5 km (its ring road), Rome 5 km, London 10 km. A quarter has at most a quarter of the people;
+#: one that carries the city's name first ("Paris 16 Passy") may lie twice as far out.
 CITY_PEOPLE: Final = 100_000
 REACH_M: Final = 3.5
 QUARTER_SHARE: Final = 0.25
@@ -79,23 +80,25 @@ def region_names(cities: list[dict[str, Any]], states: Path) -> dict[tuple[str, 
     return {key: min(count, key=lambda name: (-count[name], name)) for key, count in votes.items()}
 
 
-def without_quarters(cities: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out what lies within reach of a far larger city of the same country; the largest cities first, and none that is itself swallowed."""
-    by_country: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for city in cities:
-        by_country[city["countrycode"]].append(city)
-    kept: list[dict[str, Any]] = []
-    for members in by_country.values():
+def greater_city(cities: list[dict[str, Any]], spans: dict[str, slice]) -> np.ndarray:
+    """(n,) int32: the row of the far larger city that a place is a quarter of, or its own row. The largest cities first; none that is a quarter itself."""
+    greater = np.arange(len(cities), dtype=np.int32)
+    for span in spans.values():
+        members = cities[span]
         lat = np.array([c["latitude"] for c in members])
         lon = np.array([c["longitude"] for c in members])
         people = np.array([c["population"] for c in members])
-        swallowed = np.zeros(len(members), bool)
+        free = np.ones(len(members), bool)
         for i in sorted(np.flatnonzero(people >= CITY_PEOPLE), key=lambda i: (-people[i], members[i]["geonameid"])):
-            if not swallowed[i]:
-                metres = METRES_PER_DEGREE * np.hypot(lat - lat[i], (lon - lon[i]) * np.cos(np.radians(lat[i])))
-                swallowed |= (metres <= REACH_M * np.sqrt(people[i])) & (people <= QUARTER_SHARE * people[i])
-        kept += [city for city, gone in zip(members, swallowed, strict=True) if not gone]
-    return kept
+            if not free[i]:
+                continue
+            metres = METRES_PER_DEGREE * np.hypot(lat - lat[i], (lon - lon[i]) * np.cos(np.radians(lat[i])))
+            named = np.array([c["name"].startswith(f"{members[i]['name']} ") for c in members])
+            reach = REACH_M * np.sqrt(people[i]) * np.where(named, 2, 1)
+            quarters = free & (metres <= reach) & (people <= QUARTER_SHARE * people[i])
+            greater[span.start + np.flatnonzero(quarters)] = span.start + i
+            free[quarters] = False
+    return greater
 
 
 def kosovo(atlas: Path) -> list[list[float]]:
@@ -136,19 +139,21 @@ def zones(zone_tab: Path) -> list[tuple[str, str]]:
 
 def write_cities(out: Path, states: Path) -> None:
     """cities.npz, ordered by country, then latitude; uncompressed, so that loading costs no more than reading."""
-    everything = geonames("cities1000")
-    names_of = region_names(everything, states)
-    cities = without_quarters(everything)
+    cities = geonames("cities1000")
+    names_of = region_names(cities, states)
     cities.sort(key=lambda c: (c["countrycode"], c["latitude"], c["longitude"], c["geonameid"]))
     regions = ["", *sorted(set(names_of.values()))]
     index = {name: i for i, name in enumerate(regions)}
     names = [city["name"].encode("utf-8") for city in cities]
     rows = Counter(city["countrycode"] for city in cities)
+    stops = np.cumsum([rows[code] for code in sorted(rows)])
+    spans = {code: slice(int(stop) - rows[code], int(stop)) for code, stop in zip(sorted(rows), stops, strict=True)}
     np.savez(
         out / "cities.npz",
         latitude_ud=np.array([round(city["latitude"] * 1e6) for city in cities], np.int32),
         longitude_ud=np.array([round(city["longitude"] * 1e6) for city in cities], np.int32),
         region=np.array([index[names_of.get((city["countrycode"], city["admin1code"]), "")] for city in cities], np.uint16),
+        greater_city=greater_city(cities, spans),
         name_bytes=np.array([len(name) for name in names], np.uint8),
         names=np.frombuffer(b"".join(names), np.uint8),
         country_codes=np.frombuffer(" ".join(sorted(rows)).encode(), np.uint8),
