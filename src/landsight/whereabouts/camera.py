@@ -54,10 +54,9 @@ def camera_evidence(facts: Facts | None, sidecar: Facts | None = None) -> Camera
 
 
 def _evidence(position: Position, time: str | None) -> Evidence:
-    kind = "sidecar" if position.source == "sidecar" else "gps"
     detail = "" if _accuracy(position) is not None else "The file names no accuracy."
     return Evidence(
-        kind=kind,
+        kind="sidecar" if position.source == "sidecar" else "gps",
         of="camera",
         latitude=position.latitude,
         longitude=position.longitude,

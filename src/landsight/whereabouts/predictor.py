@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
-from os import PathLike
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+import numpy as np
+
+from landsight.answer.road import answer_batch, answer_module
+from landsight.bundle.load import Bundle, load
+from landsight.errors import UsageError
 from landsight.photo.limits import Limits
+from landsight.photo.sidecar import find as find_sidecar
+from landsight.runtime.engine import Engine
+from landsight.runtime.stream import BATCH, FACTS, FACTS_AND_PREPARED, Item, Pool
+from landsight.whereabouts.decide import Findings, decide
 from landsight.whereabouts.located import Located
 
+if TYPE_CHECKING:
+    from landsight.places.place import Place
+
 #: A photo: a path, or the bytes of a file.
-Source = str | PathLike[str] | bytes
+Source = str | os.PathLike[str] | bytes
+
+#: Most pictures that the network is given at once. Engines run them one by one (runtime.pieces), so more would only delay answers.
+LOOK_AT_ONCE: Final = 16
+#: Photos taken ahead of the one whose answer is handed out: enough that workers never wait while the network runs, few in memory.
+_AHEAD: Final = 64
 
 
 class Predictor:
     """Locates photos with one bundle; keeps its workers and its engine between calls. Use it in a ``with`` block.
 
     ``bundle`` None: the shipped one. ``gps`` False leaves the file's own position aside; ``pixels`` False reads metadata only, and
-    then no bundle is opened. ``workers`` None: as many as there are cores. ``limits`` None: Limits.from_environment().
-    ``runtime``: "auto", "onnxruntime" or "openvino"; ``precision`` None: what was measured best on this machine, else "fp32".
+    then no bundle is opened. ``workers``: processes that read photos; None: as many as there are cores. ``limits`` None:
+    Limits.from_environment(). ``runtime``: "auto", "onnxruntime" or "openvino"; ``precision`` None: what was measured best on this
+    machine, else "fp32". ``threads``: of the network; None: as many as there are cores.
 
     Raises, on construction: BundleError, UsageError (nothing to look at, top_k below 1). RuntimeUnavailable comes with the first
-    photo, because the engine loads while photos are decoded.
+    photo, because the engine loads while photos are decoded. Safe to use from several threads: they take turns at the network.
     """
 
     def __init__(
         self,
-        bundle: str | PathLike[str] | None = None,
+        bundle: str | os.PathLike[str] | None = None,
         *,
         top_k: int = 3,
         gps: bool = True,
@@ -37,24 +59,67 @@ class Predictor:
         limits: Limits | None = None,
         runtime: str = "auto",
         precision: str | None = None,
+        threads: int | None = None,
     ) -> None:
-        raise NotImplementedError
+        if top_k < 1:
+            raise UsageError("bad_top_k", f"At least one candidate must be asked for: received top_k={top_k}.", "Give 1 or more.")
+        if not (gps or pixels):
+            raise UsageError("nothing_to_do", "Neither position nor pixels may be looked at.", "Leave one of them on.")
+        self._top_k, self._gps = top_k, gps
+        self._bundle = load(None if bundle is None else Path(bundle)) if pixels else None
+        if self._bundle is not None:
+            answer_module(self._bundle.manifest.task)
+        preparation = self._bundle.manifest.input if self._bundle else None
+        self._pool = Pool(preparation, limits=limits or Limits.from_environment(), workers=workers)
+        self._turn = threading.Lock()
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="landsight-engine")
+        self._engine = self._loader.submit(_open_engine, self._bundle, runtime, precision, threads) if self._bundle else None
 
-    def locate(self, source: Source) -> Located:
-        """One photo. What is wrong with the photo is in ``Located.error``; only errors of bundle or runtime are raised."""
-        raise NotImplementedError
+    def locate(self, source: Source, *, name: str | None = None) -> Located:
+        """One photo; ``name`` is what to call bytes in ``Located.path``.
+
+        What is wrong with the photo is in ``Located.error``; only errors of bundle or runtime are raised.
+        """
+        return self._settle([self._submit(source, name).result()])[0]
 
     def locate_many(self, sources: Iterable[Source]) -> Iterator[Located]:
-        """One Located a source, in order, streaming with flat memory. Closing the iterator drops what is under way."""
-        raise NotImplementedError
+        """One Located a source, in order, streaming with flat memory; ``sources`` may be endless.
+
+        Sources are taken from the iterable up to 64 ahead (256 a worker without pixels). Closing the iterator drops what is under way.
+        """
+        remaining = iter(sources)
+        ahead = _AHEAD if self._bundle else self._pool.workers * BATCH * 4
+        waiting: deque[Future[Item]] = deque()
+        try:
+            while True:
+                waiting.extend(self._submit(source) for source in itertools.islice(remaining, ahead - len(waiting)))
+                if not waiting:
+                    return
+                yield from self._settle(_ready(waiting))
+        finally:
+            for future in waiting:
+                future.cancel()
 
     def describe(self) -> dict[str, Any]:
-        """What answers: bundle, bundle_hash, task, labels (number), runtime, precision; waits for the engine. None without pixels."""
-        raise NotImplementedError
+        """What answers: bundle, bundle_hash, task, labels (how many), runtime, precision. Waits for the engine; all None without pixels."""
+        if self._bundle is None or self._engine is None:
+            return dict.fromkeys(("bundle", "bundle_hash", "task", "labels", "runtime", "precision"))
+        runtime, _, precision = self._engine.result().name.partition(" ")
+        manifest = self._bundle.manifest
+        return {
+            "bundle": manifest.name,
+            "bundle_hash": self._bundle.bundle_hash,
+            "task": manifest.task,
+            "labels": len(manifest.labels),
+            "runtime": runtime,
+            "precision": precision,
+        }
 
     def close(self) -> None:
-        """End the workers. Safe to call twice."""
-        raise NotImplementedError
+        """End the workers; what is under way is dropped. Safe to call twice."""
+        self._pool.close(wait=False)
+        # A runtime that is still loading must not meet the end of the interpreter.
+        self._loader.shutdown(cancel_futures=True)
 
     def __enter__(self) -> Self:
         return self
@@ -62,8 +127,66 @@ class Predictor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def _submit(self, source: Source, name: str | None = None) -> Future[Item]:
+        wants = FACTS_AND_PREPARED if self._bundle else FACTS
+        if isinstance(source, bytes):
+            return self._pool.submit(source, wants, name=name)
+        path = Path(source)
+        # The text as it was given: Path would turn "./a.jpg" into "a.jpg".
+        return self._pool.submit(path, wants, sidecar=find_sidecar(path), name=name or os.fspath(source))
 
-def locate(path: str | PathLike[str] | bytes, **options: Any) -> Located:
+    def _settle(self, items: list[Item]) -> list[Located]:
+        """Look at what could be read, and weigh all evidence."""
+        answers = self._look(items)
+        manifest = self._bundle.manifest if self._bundle else None
+        return [
+            decide(
+                Findings(item.name, item.facts, answer=answer, error=item.error, warnings=item.warnings),
+                manifest,
+                top_k=self._top_k,
+                gps=self._gps,
+                place_of=_place_of,
+            )
+            for item, answer in zip(items, answers, strict=True)
+        ]
+
+    def _look(self, items: list[Item]) -> list[Any]:
+        """The network's answers; None for a photo without pixels."""
+        answers: list[Any] = [None] * len(items)
+        rows = [row for row, item in enumerate(items) if item.prepared is not None]
+        if rows and self._bundle is not None and self._engine is not None:
+            batch = np.stack([items[row].prepared for row in rows])  # type: ignore[misc]  # rows are those that have one
+            engine = self._engine.result()
+            with self._turn:
+                found = answer_batch(batch, self._bundle, engine)
+            for row, answer in zip(rows, found, strict=True):
+                answers[row] = answer
+        return answers
+
+
+def locate(source: Source, **options: Any) -> Located:
     """Locate one photo; ``options`` are those of Predictor. For many photos use a Predictor: it keeps the network loaded."""
     with Predictor(**options) as predictor:
-        return predictor.locate(path if isinstance(path, bytes) else Path(path))
+        return predictor.locate(source)
+
+
+def _ready(waiting: deque[Future[Item]]) -> list[Item]:
+    """The next item, waited for, and those behind it that are read already: never waits to fill a batch."""
+    items = [waiting.popleft().result()]
+    while waiting and len(items) < LOOK_AT_ONCE and waiting[0].done():
+        items.append(waiting.popleft().result())
+    return items
+
+
+def _place_of(latitude: float, longitude: float) -> Place | None:
+    from landsight.places.reverse import reverse
+
+    return reverse(latitude, longitude)
+
+
+def _open_engine(bundle: Bundle, runtime: str, precision: str | None, threads: int | None) -> Engine:
+    """Runs on a thread of its own, so that the first photos are decoded meanwhile."""
+    from landsight.runtime.choose import open_engine
+
+    _ = bundle.arrays  # read here rather than before the first answer
+    return open_engine(bundle, runtime=runtime, precision=precision, threads=threads)
