@@ -1,0 +1,80 @@
+# Two commands do everything: `make locate PHOTOS=path` and `make test`. The rest is for people who work on landsight.
+# PHOTOS is one path, spaces and all, or several as a shell reads them: PHOTOS="'my photos' other.jpg". A $ is written $$.
+
+PYTHON ?= python3
+export PHOTOS ?=
+OPTIONS ?=
+
+LIGHT := .venv-light
+FULL := .venv
+PIP := -m pip install --quiet --disable-pip-version-check --no-warn-script-location
+# pip says where it did not look when it is set up with several places; that is no news.
+QUIET := PIP_ROOT_USER_ACTION=ignore
+
+.DEFAULT_GOAL := help
+.PHONY: help locate test check bench sample picture wheel clean python-is-new-enough
+
+help:
+	@echo "make locate PHOTOS=path   where photos were taken, or what they show (without PHOTOS: a drawn sample)"
+	@echo "make test                 all tests and checks, in the full environment"
+	@echo "make check                style, types and layers only"
+	@echo "make bench                speed and quality, beside plain baselines"
+	@echo "make clean                remove environments and everything that was made"
+
+python-is-new-enough:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "landsight needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11 ..." >&2; exit 1; }
+
+# A stamp is renewed when a lock or pyproject.toml changes; the second call finds everything made. An environment that was copied or
+# half made is made anew, because its stamp is written last.
+$(LIGHT)/.stamp: requirements/light.lock requirements/build.lock pyproject.toml | python-is-new-enough
+	@echo "making the light environment (no torch) in $(LIGHT) ..." >&2
+	@rm -rf $(LIGHT) && $(PYTHON) -m venv $(LIGHT)
+	@$(QUIET) $(LIGHT)/bin/python $(PIP) -r requirements/light.lock -r requirements/build.lock 2>$(LIGHT)/pip.log || { cat $(LIGHT)/pip.log >&2; exit 1; }
+	@$(QUIET) $(LIGHT)/bin/python $(PIP) --no-build-isolation --no-deps -e . 2>$(LIGHT)/pip.log || { cat $(LIGHT)/pip.log >&2; exit 1; }
+	@touch $@
+
+$(FULL)/.stamp: requirements/dev.lock requirements/build.lock pyproject.toml | python-is-new-enough
+	@echo "making the full environment in $(FULL) ..." >&2
+	@rm -rf $(FULL) && $(PYTHON) -m venv $(FULL)
+	@$(QUIET) $(FULL)/bin/python $(PIP) -r requirements/dev.lock -r requirements/build.lock 2>$(FULL)/pip.log || { cat $(FULL)/pip.log >&2; exit 1; }
+	@$(QUIET) $(FULL)/bin/python $(PIP) --no-build-isolation --no-deps -e . 2>$(FULL)/pip.log || { cat $(FULL)/pip.log >&2; exit 1; }
+	@touch $@
+
+sample/.stamp: scripts/draw_sample.py $(wildcard scripts/drawings/*.py) | $(LIGHT)/.stamp
+	@rm -rf sample && $(LIGHT)/bin/python scripts/draw_sample.py sample >&2
+	@touch $@
+
+sample: sample/.stamp
+
+# Exit code 1 means that some photo could not be read (the sample has one, on purpose): an answer, not a failure of make.
+ifeq ($(strip $(PHOTOS)),)
+locate: $(LIGHT)/.stamp sample/.stamp
+	@$(LIGHT)/bin/landsight locate sample $(OPTIONS) || [ $$? -eq 1 ]
+else
+locate: $(LIGHT)/.stamp
+	@if [ -e "$$PHOTOS" ]; then set -- "$$PHOTOS"; else eval "set -- $$PHOTOS"; fi; $(LIGHT)/bin/landsight locate $(OPTIONS) -- "$$@"
+endif
+
+check: $(FULL)/.stamp
+	@$(FULL)/bin/ruff check .
+	@$(FULL)/bin/ruff format --check .
+	@$(FULL)/bin/mypy --strict src
+	@$(FULL)/bin/lint-imports --no-cache
+
+test: check
+	@$(FULL)/bin/python -m pytest
+
+bench: $(FULL)/.stamp
+	@for script in benchmarks/*.py; do echo "== $$script"; $(FULL)/bin/python $$script || exit 1; done
+
+# The picture of the README: the real table over the real sample.
+picture: $(LIGHT)/.stamp sample/.stamp
+	@$(LIGHT)/bin/python scripts/draw_readme_picture.py docs/images/locate.svg
+
+wheel: $(LIGHT)/.stamp
+	@rm -rf dist && $(QUIET) $(LIGHT)/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . && ls -l dist
+
+clean:
+	@rm -rf $(LIGHT) $(FULL) sample dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
