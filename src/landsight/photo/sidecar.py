@@ -19,7 +19,7 @@ from landsight.photo.orientation import read_orientation
 from landsight.photo.sidecar_write import SidecarEntry, SidecarPlace, write_sidecar
 from landsight.photo.tiff import ExifTags
 
-__all__ = ["SidecarEntry", "SidecarPlace", "candidate_names", "find", "read_sidecar", "with_sidecar", "write_sidecar"]
+__all__ = ["SidecarEntry", "SidecarPlace", "candidate_names", "completed", "find", "read_sidecar", "with_sidecar", "write_sidecar"]
 
 _SUFFIXES = (".xmp", ".XMP", ".Xmp")
 
@@ -77,11 +77,12 @@ def read_sidecar(path: Path, limits: Limits) -> Facts:
 
 
 def with_sidecar(facts: Facts, sidecar: Path, limits: Limits | None = None) -> Facts:
-    """The photo's facts, completed from its sidecar: what the photo itself says comes first.
+    """The photo's facts, completed from its sidecar. Raises: PhotoError unreadable, too_many_bytes (of the sidecar)."""
+    return completed(facts, read_sidecar(sidecar, limits or Limits.from_environment()))
 
-    Raises: PhotoError unreadable, too_many_bytes (of the sidecar).
-    """
-    beside = read_sidecar(sidecar, limits or Limits.from_environment())
+
+def completed(facts: Facts, beside: Facts) -> Facts:
+    """The photo's facts, completed from those of its sidecar: what the photo itself says comes first; a contradiction is a warning."""
     warnings = facts.warnings + beside.warnings
     own = facts.position
     if own is not None and beside.position is not None and (apart := gps.distance_m(own, beside.position)) > gps.DISAGREE_M:

@@ -93,21 +93,6 @@ class PackageReader:
         return read_sidecar(path, limits)
 
 
-def completed(own: Facts, sidecar: Facts) -> Facts:
-    """What a photo says, completed by its sidecar: the photo's own position, time and camera come first."""
-    takes_position = own.position is None and sidecar.position is not None
-    source = sidecar if takes_position else own
-    return replace(
-        own,
-        position=source.position,
-        gps_status=source.gps_status,
-        gps_detail=source.gps_detail,
-        captured=own.captured or sidecar.captured,
-        camera=own.camera or sidecar.camera,
-        warnings=own.warnings + sidecar.warnings,
-    )
-
-
 def main(reader: Reader | None = None) -> int:
     """Serve requests until standard input ends. Returns the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -194,6 +179,8 @@ class _Worker:
 
     def _with_sidecar(self, facts: Facts, path: Path) -> Facts:
         try:
+            from landsight.photo.sidecar import completed
+
             return completed(facts, self.reader.sidecar(path, self.limits))
         except Exception as error:  # a broken sidecar must not hide what the photo itself says
             warning = PhotoWarning("sidecar_unreadable", f"Sidecar left aside: {_error(error)[1]}")
