@@ -6,6 +6,7 @@ Source: docs/decisions/0003-countries-from-time-zone-polygons.md. Nothing is loa
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -85,22 +86,28 @@ def _outlines() -> dict[str, tuple[Outline, ...]]:
     return {zone: tuple(outlines) for zone, outlines in by_zone.items()}
 
 
+@cache
+def _zone_finder() -> Callable[[float, float], list[str]]:
+    """tzfpy's exact lookup (longitude first); its polygons are unpacked at the first call."""
+    from tzfpy import get_tzs
+
+    finder: Callable[[float, float], list[str]] = get_tzs
+    return finder
+
+
 def country_code_at(latitude: float, longitude: float) -> str | None:
     """ISO 3166-1 code of the country, its waters of 12 nautical miles included; None on the open sea and where it is left open.
 
     Degrees WGS 84, in range. The lines are OpenStreetMap's, simplified by tzfpy to within 111 m. Cost: a few microseconds.
     """
-    from tzfpy import get_tzs
-
-    zones = _zones()
-    codes: set[str | None] = set()
-    for zone in get_tzs(longitude, latitude):
-        outline = next((o for o in _outlines().get(zone, ()) if o.holds(latitude, longitude)), None)
+    zones, outlines = _zones(), _outlines()
+    found = _zone_finder()(longitude, latitude)
+    codes: set[str] = set()
+    for zone in found:
+        outline = next((o for o in outlines.get(zone, ()) if o.holds(latitude, longitude)), None)
         if outline is not None and outline.code is None:
             return None
         code = outline.code if outline is not None else zones.get(zone)
         if code is not None:
             codes.add(code)
-    if len(codes) == 1:
-        return codes.pop()
-    return _CLAIMS.get(frozenset(code for code in codes if code is not None))
+    return codes.pop() if len(codes) == 1 else _CLAIMS.get(frozenset(codes))

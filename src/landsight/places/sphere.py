@@ -1,4 +1,4 @@
-"""Distance and bearing on the sphere."""
+"""Distance on the sphere."""
 
 from __future__ import annotations
 
@@ -15,13 +15,3 @@ def distance_m(latitude_a: float, longitude_a: float, latitude_b: float, longitu
     half_dlambda = math.radians(longitude_b - longitude_a) / 2
     chord = math.sin(half_dphi) ** 2 + math.cos(phi_a) * math.cos(phi_b) * math.sin(half_dlambda) ** 2
     return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, chord)))
-
-
-def bearing_deg(latitude_a: float, longitude_a: float, latitude_b: float, longitude_b: float) -> float:
-    """Initial bearing from a to b, degrees clockwise from true north, 0 <= bearing < 360; 0 when the points are the same."""
-    phi_a, phi_b = math.radians(latitude_a), math.radians(latitude_b)
-    dlambda = math.radians(longitude_b - longitude_a)
-    east = math.sin(dlambda) * math.cos(phi_b)
-    north = math.cos(phi_a) * math.sin(phi_b) - math.sin(phi_a) * math.cos(phi_b) * math.cos(dlambda)
-    bearing = math.degrees(math.atan2(east, north)) % 360.0
-    return 0.0 if bearing == 360.0 else bearing  # a tiny negative angle rounds up to 360
