@@ -1,0 +1,159 @@
+"""Every training photo decoded once: pixels in one memory-mapped file, for training only (evaluation reads the files themselves)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from landsight.errors import PhotoError
+from landsight.photo.prepare import ImageU8
+from landsight.studio.data.duplicates import difference_hash
+from landsight.studio.data.samples import Sample
+
+#: Raised with each change of what is stored.
+_FORMAT = 1
+
+Decode = Callable[[Path, int], ImageU8]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored picture: where in the file, stored size, the file's own size and its difference hash (hex)."""
+
+    offset: int
+    height: int
+    width: int
+    small: bool
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corrupt:
+    """A file that gave no picture, and why."""
+
+    name: str
+    code: str
+    reason: str
+
+
+class Cache:
+    """Decoded pictures by sample key. Pickles by path, so that worker processes map the same pages instead of copying them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        self.entries = {int(key): Entry(**entry) for key, entry in index["entries"].items()}
+        self.corrupt = tuple(Corrupt(**c) for c in index["corrupt"])
+        self.digest: str = index["digest"]
+        path = folder / "pixels.u8"
+        self._pixels: NDArray[np.uint8] = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.zeros(0, np.uint8)
+
+    def __getitem__(self, key: int) -> ImageU8:
+        """Shape: (h, w, 3) uint8, read-only. Raises: KeyError for a picture that is corrupt or foreign."""
+        e = self.entries[key]
+        return self._pixels[e.offset : e.offset + e.height * e.width * 3].reshape(e.height, e.width, 3)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Cache, (self.folder,)
+
+
+def build(
+    items: Sequence[Sample],
+    *,
+    root: Path,
+    working_px: int,
+    small_px: int,
+    decode: Decode | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Cache:
+    """Open the cache of exactly these files and settings below ``root``, or make it. A half-made one is never seen: it is renamed when done.
+
+    Pictures with both sides at most ``small_px`` are stored as they are, others squashed to working_px x working_px (bicubic, antialiased).
+    """
+    decode = decode or read_pixels
+    settings = {"format": _FORMAT, "working_px": working_px, "small_px": small_px}
+    digest = _digest(items, settings)
+    folder = root / digest[:16]
+    if (folder / "index.json").is_file():
+        return Cache(folder)
+    partial = root / f"{digest[:16]}.partial-{os.getpid()}"
+    partial.mkdir(parents=True)
+    try:
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            results = pool.map(lambda s: _decode_one(s, working_px, small_px, decode), items)
+            index = _write(partial / "pixels.u8", zip(items, results, strict=True), len(items), progress)
+        text = json.dumps({**settings, "digest": digest, **index}, ensure_ascii=False)
+        (partial / "index.json").write_text(text, encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return Cache(folder)
+
+
+def read_pixels(path: Path, decode_px: int) -> ImageU8:
+    """A file's pixels through photo.read, both sides at least decode_px where the file has them. Raises: PhotoError."""
+    from landsight.photo.limits import Limits
+    from landsight.photo.read import read
+
+    return read(path, limits=Limits.from_environment(), decode_px=decode_px).pixels_hwc_u8
+
+
+def _decode_one(sample: Sample, working_px: int, small_px: int, decode: Decode) -> tuple[ImageU8, bool, str] | PhotoError:
+    try:
+        pixels = decode(sample.path, working_px)
+    except PhotoError as error:
+        return error
+    code = f"{difference_hash(pixels):016x}"
+    small = max(pixels.shape[:2]) <= small_px
+    if not small:
+        pixels = np.asarray(Image.fromarray(pixels).resize((working_px, working_px), Image.Resampling.BICUBIC))
+    return pixels, small, code
+
+
+def _write(
+    path: Path,
+    results: Iterable[tuple[Sample, tuple[ImageU8, bool, str] | PhotoError]],
+    total: int,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, Any]:
+    entries: dict[str, dict[str, Any]] = {}
+    corrupt: list[dict[str, str]] = []
+    offset = 0
+    with path.open("wb") as file:
+        for number, (sample, result) in enumerate(results, 1):
+            if isinstance(result, PhotoError):
+                corrupt.append(asdict(Corrupt(sample.name, result.code, result.reason)))
+            else:
+                pixels, small, code = result
+                file.write(np.ascontiguousarray(pixels).data)
+                entries[str(sample.key)] = asdict(Entry(offset, pixels.shape[0], pixels.shape[1], small, code))
+                offset += pixels.size
+            if progress is not None:
+                progress(number, total)
+        file.flush()
+        os.fsync(file.fileno())
+    return {"entries": entries, "corrupt": corrupt}
+
+
+def _digest(items: Sequence[Sample], settings: dict[str, int]) -> str:
+    """Of every file's name and bytes, and the settings. Reading is a small part of decoding."""
+    total = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for sample in items:
+        total.update(sample.name.encode("utf-8", "surrogateescape") + b"\0")
+        try:
+            total.update(hashlib.sha256(sample.path.read_bytes()).digest())
+        except OSError:
+            total.update(b"unreadable")
+    return total.hexdigest()

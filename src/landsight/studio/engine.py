@@ -1,0 +1,95 @@
+"""A trained network as an Engine: the same road from picture to answer as ONNX Runtime and OpenVINO, for evaluation and the export check."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landsight.bundle.manifest import Manifest
+from landsight.errors import RuntimeUnavailable
+from landsight.runtime.engine import Outputs
+from landsight.studio import recipe as recipes
+from landsight.studio.nets import table
+from landsight.studio.nets.net import OUTPUTS, StagedNet
+from landsight.studio.recipe import Recipe
+from landsight.studio.resolve import resolve
+from landsight.studio.tasks import TASKS
+from landsight.studio.tasks.task import Task
+from landsight.studio.train.checkpoint import load_checkpoint
+
+
+class TorchEngine:
+    """Runs a network in float32 on the processor, in evaluation mode. Works on a copy: the network given may go on training."""
+
+    def __init__(self, net: StagedNet, weights: Mapping[str, Tensor] | None = None) -> None:
+        self._net = copy.deepcopy(net).to("cpu").float().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if weights is not None:
+            self._net.load_state_dict(dict(weights))
+        self._net.eval()
+
+    @property
+    def name(self) -> str:
+        """Runtime and precision."""
+        return "torch fp32"
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """As in the bundle."""
+        return OUTPUTS
+
+    def run(self, batch_nchw: NDArray[np.float32], wants: tuple[str, ...]) -> Outputs:
+        """See runtime.engine.Engine."""
+        if unknown := set(wants) - set(OUTPUTS):
+            raise RuntimeUnavailable(
+                "unknown_output", f"The network has no output {sorted(unknown)[0]!r}.", f"Outputs: {', '.join(OUTPUTS)}."
+            )
+        with torch.inference_mode():
+            image = torch.from_numpy(np.ascontiguousarray(batch_nchw)).to(memory_format=torch.channels_last)
+            outputs = self._net(image)
+        return {name: outputs[name].contiguous().numpy() for name in wants}
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished network with all that is needed to ask it: recipe, task, weights, and the checkpoint's own account of itself."""
+
+    recipe: Recipe
+    task: Task
+    net: StagedNet
+    state: dict[str, Any]
+
+    def engine(self) -> TorchEngine:
+        """For evaluation and the export check."""
+        return TorchEngine(self.net)
+
+    def manifest(self) -> Manifest:
+        """What a decoder needs to know; export fills in the rest."""
+        return manifest_of(self.recipe, self.task)
+
+
+def manifest_of(recipe: Recipe, task: Task) -> Manifest:
+    """A manifest without files, places or decision: enough for the answer module."""
+    return Manifest(name=recipe.export.name, task=task.name, made="", input=recipe.input, outputs={}, labels=task.labels, precisions={})
+
+
+def open_run(run: Path, which: str = "best") -> Trained:
+    """The network of a run folder: "best" (averaged weights that scored highest in validation) or "last" (averaged weights of the last step).
+
+    Raises: DataError when there is no such checkpoint, or it is damaged.
+    """
+    checkpoint = load_checkpoint(run / which)
+    recipe = recipes.from_dict(checkpoint.state["recipe"])
+    task: Task = resolve(TASKS, recipe.task, "task").from_state(recipe, checkpoint.state["task"])
+    bare = replace(recipe.net, pretrained=False)
+    net = table.build(bare, len(task.labels))
+    net.load_state_dict(checkpoint.part("ema.") or checkpoint.part("net."))
+    net.eval()
+    return Trained(recipe, task, net, checkpoint.state)

