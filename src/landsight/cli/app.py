@@ -68,28 +68,38 @@ def cli() -> None:
 
 
 def run(args: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit. Expected failures end in one line on stderr and their exit code, never in a traceback."""
+    """Run the command line and exit. Failures end in one line on stderr and an exit code, never in a traceback."""
     try:
         code = cli.main(args=args, prog_name="landsight", standalone_mode=False)
         sys.stdout.flush()
-        sys.exit(code if isinstance(code, int) else EXIT_OK)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except LandsightError as error:
-        fail(str(error))
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        fail("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
+    except (Exception, KeyboardInterrupt) as error:
+        code = explain(error)
+    sys.exit(code if isinstance(code, int) else EXIT_OK)
+
+
+def explain(error: BaseException) -> int:
+    """Say in one line what went wrong; returns the exit code. A defect of ours is raised again when LANDSIGHT_DEBUG is set."""
+    if isinstance(error, BrokenPipeError):
         # The reader of our output has gone (`| head`): nobody is left to tell, and flushing at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_OK)
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        fail(f"{error.strerror or error}{where}")
-        sys.exit(EXIT_SOME_FAILED)
+        return EXIT_OK
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        fail("interrupted.")
+        return EXIT_INTERRUPTED
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx else "landsight"
+        fail(f"{error.format_message()} See `{command} --help`.")
+        return error.exit_code
+    if isinstance(error, LandsightError):
+        fail(str(error))
+        return error.exit_code
+    if isinstance(error, OSError) and error.strerror:
+        fail(f"{error.strerror}: {error.filename}." if error.filename else f"{error.strerror}.")
+        return EXIT_SOME_FAILED
+    if os.environ.get("LANDSIGHT_DEBUG"):
+        raise error
+    fail(f"internal error: {type(error).__name__}: {error}. Please report it with what LANDSIGHT_DEBUG=1 prints.")
+    return EXIT_SOME_FAILED
 
 
 def fail(message: str) -> None:

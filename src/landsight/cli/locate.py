@@ -118,7 +118,9 @@ def _finish(located: Located, request: Request, queue: _Queue, printer: _Printer
     named = queue.next_is_named()
     line = located.to_line()
     if request.sidecars:
-        line["warnings"] += _sidecar_warnings(located)
+        from landsight.cli.sidecars import write_for
+
+        line["warnings"] += write_for(located)
     tally.add(line, named=named)
     printer.write(line, named=named)
 
@@ -207,10 +209,3 @@ class _Printer:
             self.console.print(sentence, soft_wrap=True)
         else:
             click.echo(sentence, err=True)
-
-
-def _sidecar_warnings(located: Located) -> list[Line]:
-    """Write the sidecar; what kept it from being written becomes a warning of the line, never the end of the run."""
-    from landsight.cli.sidecars import write_for
-
-    return write_for(located)

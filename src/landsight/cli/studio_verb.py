@@ -1,0 +1,31 @@
+"""What train, evaluate and export share: they need the studio extra, and say so in one line when it is absent."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Final
+
+from landsight.errors import UsageError
+
+#: Modules without which the studio cannot start.
+_NEEDED: Final = ("torch", "safetensors", "sklearn", "onnx")
+
+
+def studio_module(name: str) -> ModuleType:
+    """Import ``landsight.studio.NAME``. Raises: UsageError with what to install when the studio extra is absent."""
+    missing = [package for package in _NEEDED if not _is_installed(package)]
+    if missing:
+        raise UsageError(
+            "studio_missing", f"This needs {', '.join(missing)}, which is not installed.", "Run: pip install 'landsight[studio]'"
+        )
+    from importlib import import_module
+
+    return import_module(f"landsight.studio.{name}")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
