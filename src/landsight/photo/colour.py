@@ -120,5 +120,5 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     low, high = 0.0, (65535.0 if image.mode == "I" else 1.0)
     if numbers.min() < low or numbers.max() > high:
         low, high = float(numbers.min()), float(numbers.max())
-    scaled = (numbers - low) * (255.0 / max(high - low, 1e-12))
+    scaled = (numbers - low) * 255.0 / max(high - low, 1e-12)
     return Image.fromarray(np.rint(scaled).astype(np.uint8))

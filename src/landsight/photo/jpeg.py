@@ -49,9 +49,8 @@ class JpegHeader:
         return self.frame in _LOSSLESS
 
 
-def read_header(data: bytes | memoryview) -> JpegHeader | None:
+def read_header(data: bytes) -> JpegHeader | None:
     """Walk the segments up to the first scan, once, without decoding. None when no frame is found. Never raises."""
-    data = bytes(data) if isinstance(data, memoryview) else data
     frame: tuple[int, int, int, int, int] | None = None
     parts: list[bytes] = []
     at = 2

@@ -82,7 +82,7 @@ def damage_warning(decoded_share: float, detail: str) -> PhotoWarning:
 def plain(text: object) -> str:
     """One short printable line, whatever a decoder or a file put into its message."""
     line = "".join(char if char.isprintable() else " " for char in str(text))
-    line = " ".join(line.split()).rstrip(".")
+    line = " ".join(line.split()).rstrip(". ")
     return line if len(line) <= _MAX_REASON else line[: _MAX_REASON - 3] + "..."
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageFile
 
+from landsight.errors import PhotoError
 from landsight.photo.colour import to_rgb
 from landsight.photo.facts import PhotoWarning
 from landsight.photo.limits import Limits
@@ -69,8 +70,8 @@ def decode(data: bytes, kind: str, *, limits: Limits, decode_px: int | None) -> 
             applied = _own_orientation(image, kind)
             image = _load(image, kind, decode_px)
             return _finish(image, kind, decode_px, applied, notes)
-    except MemoryError as error:
-        raise as_photo_error(error, kind.upper()) from error
+    except PhotoError:
+        raise
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         complaint = error
     except Exception as error:
@@ -91,7 +92,7 @@ def _decode_leniently(data: bytes, kind: str, limits: Limits, decode_px: int | N
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise as_photo_error(error, kind.upper()) from complaint
         if _HARMLESS not in str(complaint):
-            notes = (damage_warning(_decoded_share(image, noise), str(complaint)), *notes)
+            notes = (damage_warning(_decoded_share(image, kind, noise), str(complaint)), *notes)
         return _finish(image, kind, decode_px, applied, notes)
 
 
@@ -198,12 +199,16 @@ def _fill_with_noise(image: ImageFile.ImageFile) -> dict[str, Image.Image]:
     return kept
 
 
-def _decoded_share(image: Image.Image, kept: dict[str, Image.Image]) -> float:
+def _decoded_share(image: Image.Image, kind: str, kept: dict[str, Image.Image]) -> float:
     """The share of pixels that are no longer noise; 1 for decoders that give all or nothing (WebP, AVIF)."""
     noise = kept.get("noise")
     if noise is None or noise.size != image.size or noise.mode != image.mode:
         return 1.0 if noise is None else 0.0
     same = np.asarray(noise) == np.asarray(image)
+    if kind == "jpeg":
+        # libjpeg ends a picture cut short with the middle of the range (127 where Adobe's CMYK is inverted).
+        values = np.asarray(image)
+        same |= (values == 127) | (values == 128)
     if same.ndim == 3:
         same = np.all(same, axis=2)
     # One value in 256 (of two, for bilevel pictures) equals the noise by chance.
