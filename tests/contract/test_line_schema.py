@@ -45,7 +45,7 @@ LINES = {
     "unknown_place": decided(Findings("a.jpg", Facts(), answer=looked("unknown_place"))),
     "not_a_place": decided(Findings("a.jpg", Facts(gps_status="zeroed"), answer=looked("not_a_place"))),
     "only_gps": decided(Findings("a.jpg", HERE)),
-    "sidecar": decided(Findings("a.jpg", Facts(), sidecar=replace(HERE, position=replace(POSITION, source="sidecar")))),
+    "sidecar": decided(Findings("a.jpg", replace(HERE, position=replace(POSITION, source="sidecar")))),
     "no_position": decided(Findings("a.jpg", Facts())),
 } | {code: decided(Findings("a.jpg", HERE, error=PhotoError(code, "What is wrong.", "What to do."))) for code in PHOTO_CODES}
 

@@ -1,4 +1,4 @@
-"""Where the camera stood: the photo's own position first, then its sidecar; a disagreement is said."""
+"""Where the camera stood: position, radius and time of the file, and why there is none."""
 
 from __future__ import annotations
 
@@ -33,30 +33,9 @@ def test_xmp_inside_the_photo_is_its_own_position() -> None:
     assert camera_evidence(facts(source="xmp")).evidence[0].kind == "gps"
 
 
-def test_a_sidecar_alone_counts() -> None:
-    found = camera_evidence(Facts(), facts(source="sidecar"))
-    assert found.position is not None
-    assert found.position.source == "sidecar"
-    assert [e.kind for e in found.evidence] == ["sidecar"]
-    assert found.warnings == ()
-
-
-def test_own_position_comes_before_the_sidecar_and_both_are_evidence() -> None:
-    # 0.005 degrees of latitude are 556 m: rounding, not a contradiction.
-    found = camera_evidence(facts(), facts(ROME[0] + 0.005, source="sidecar"))
-    assert found.position is not None
-    assert found.position.source == "exif"
-    assert [e.kind for e in found.evidence] == ["gps", "sidecar"]
-    assert found.warnings == ()
-
-
-def test_a_sidecar_more_than_a_kilometre_away_is_told() -> None:
-    # 0.02 degrees of latitude are 2.2 km.
-    found = camera_evidence(facts(), facts(ROME[0] + 0.02, source="sidecar"))
-    assert [w.code for w in found.warnings] == ["sidecar_differs"]
-    assert "2.2 km" in found.warnings[0].text
-    assert found.position is not None
-    assert found.position.latitude == ROME[0]
+def test_a_position_out_of_a_sidecar_is_named_as_such() -> None:
+    found = camera_evidence(facts(source="sidecar"))
+    assert [(e.kind, e.source) for e in found.evidence] == [("sidecar", "sidecar")]
 
 
 @pytest.mark.parametrize(("status", "code"), [("zeroed", "gps_zero"), ("malformed", "gps_malformed")])
@@ -85,4 +64,4 @@ def test_time_is_that_of_capture_else_of_the_fix() -> None:
     found = camera_evidence(Facts(position=position, gps_status="present", captured=captured))
     assert found.time == captured.iso
     assert found.evidence[0].when == captured.iso
-    assert camera_evidence(Facts(), Facts(captured=captured)).time == captured.iso
+    assert camera_evidence(Facts(captured=captured)).time == captured.iso

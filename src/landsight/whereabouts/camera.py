@@ -1,4 +1,4 @@
-"""Evidence of where the camera stood: the photo's own position, and that of its sidecar."""
+"""Evidence of where the camera stood: the position that the photo or its sidecar carries."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import math
 from dataclasses import dataclass
 
 from landsight.photo.facts import Facts, PhotoWarning, Position
-from landsight.places.sphere import distance_m
 from landsight.whereabouts.evidence import Evidence
 
 #: Radius when the file names no accuracy: what a phone under open sky reaches.
 DEFAULT_RADIUS_M = 10.0
 #: The radius is read as a 95 % circle. A convention, not a measurement: EXIF does not say what its accuracy means.
 FILE_CONFIDENCE = 0.95
-#: Above this distance photo and sidecar are said to disagree; below it one of them was rounded.
-SIDECAR_DIFFERS_M = 1000.0
-
 #: gps_status -> (warning code, text).
 _STATUS_WARNINGS = {
     "zeroed": ("gps_zero", "The position is 0, 0: the camera had no fix when it wrote it."),
@@ -25,7 +21,7 @@ _STATUS_WARNINGS = {
 
 @dataclass(frozen=True, slots=True)
 class CameraEvidence:
-    """``position`` is the one that counts (the first of ``evidence``); ``time`` is when the photo was taken, ISO 8601."""
+    """``time`` is when the photo was taken, ISO 8601."""
 
     position: Position | None
     radius_m: float
@@ -34,22 +30,18 @@ class CameraEvidence:
     warnings: tuple[PhotoWarning, ...]
 
 
-def camera_evidence(facts: Facts | None, sidecar: Facts | None = None) -> CameraEvidence:
-    """What a photo and its sidecar say about the camera's position.
-
-    The photo's own position comes first, because a sidecar may hold an estimate; a sidecar more than 1 km away is said in the
-    warning ``sidecar_differs``, and stays in the evidence.
+def camera_evidence(facts: Facts | None) -> CameraEvidence:
+    """What a photo says about the camera's position. A sidecar is in ``facts`` already (photo.sidecar.completed): it counts where the
+    photo itself says nothing, because it may hold an estimate, and where both differ a warning says so.
     """
-    own = facts.position if facts else None
-    beside = sidecar.position if sidecar else None
-    positions = [position for position in (own, beside) if position is not None]
-    time = _time(facts, sidecar, positions)
+    position = facts.position if facts else None
+    time = _time(facts)
     return CameraEvidence(
-        position=positions[0] if positions else None,
-        radius_m=_radius_m(positions[0]) if positions else DEFAULT_RADIUS_M,
+        position=position,
+        radius_m=_radius_m(position) if position else DEFAULT_RADIUS_M,
         time=time,
-        evidence=tuple(_evidence(position, time) for position in positions),
-        warnings=(*_status_warnings(facts), *_status_warnings(sidecar), *_differs(own, beside)),
+        evidence=(_evidence(position, time),) if position else (),
+        warnings=_warnings(facts),
     )
 
 
@@ -79,29 +71,21 @@ def _accuracy(position: Position) -> float | None:
     return value if value is not None and math.isfinite(value) and value > 0 else None
 
 
-def _time(facts: Facts | None, sidecar: Facts | None, positions: list[Position]) -> str | None:
-    for source in (facts, sidecar):
-        if source is not None and source.captured is not None:
-            return source.captured.iso
-    return next((position.time_utc for position in positions if position.time_utc), None)
+def _time(facts: Facts | None) -> str | None:
+    if facts is None:
+        return None
+    if facts.captured is not None:
+        return facts.captured.iso
+    return facts.position.time_utc if facts.position else None
 
 
-def _status_warnings(facts: Facts | None) -> tuple[PhotoWarning, ...]:
+def _warnings(facts: Facts | None) -> tuple[PhotoWarning, ...]:
+    """Those of the facts; why there is no position is added where the reader has not said it."""
     if facts is None:
         return ()
-    found = [*facts.warnings]
-    if facts.gps_status in _STATUS_WARNINGS:
-        code, text = _STATUS_WARNINGS[facts.gps_status]
-        if all(warning.code != code for warning in found):
-            found.append(PhotoWarning(code, f"{text} {facts.gps_detail}" if facts.gps_detail else text))
-    return tuple(found)
-
-
-def _differs(own: Position | None, beside: Position | None) -> tuple[PhotoWarning, ...]:
-    if own is None or beside is None:
-        return ()
-    distance = distance_m(own.latitude, own.longitude, beside.latitude, beside.longitude)
-    if distance <= SIDECAR_DIFFERS_M:
-        return ()
-    text = f"The sidecar's position lies {distance / 1000:.1f} km from the photo's own; the photo's own is given."
-    return (PhotoWarning("sidecar_differs", text),)
+    if facts.gps_status not in _STATUS_WARNINGS:
+        return facts.warnings
+    code, text = _STATUS_WARNINGS[facts.gps_status]
+    if any(warning.code == code for warning in facts.warnings):
+        return facts.warnings
+    return (*facts.warnings, PhotoWarning(code, f"{text} {facts.gps_detail}" if facts.gps_detail else text))

@@ -29,7 +29,6 @@ class Findings:
 
     path: str
     facts: Facts | None = None
-    sidecar: Facts | None = None
     answer: ClassAnswer | None = None
     error: PhotoError | None = None
     warnings: tuple[PhotoWarning, ...] = ()
@@ -41,7 +40,7 @@ def decide(found: Findings, manifest: Manifest | None, *, top_k: int, gps: bool,
     ``manifest`` is needed when there is an answer. The outcome is "gps" when anything tells where the camera stood, else what the
     picture shows; a photo that could not be read is "error", with its camera position if that could be read.
     """
-    stood = camera_evidence(found.facts, found.sidecar)
+    stood = camera_evidence(found.facts)
     camera = _camera(stood, place_of) if gps else None
     looked, seen = (looked_at(found.answer), shown(found.answer, manifest)) if found.answer and manifest else (None, None)
     error = found.error or (_no_position() if found.answer is None and camera is None else None)

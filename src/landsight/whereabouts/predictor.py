@@ -186,7 +186,7 @@ def _place_of(latitude: float, longitude: float) -> Place | None:
 
 def _open_engine(bundle: Bundle, runtime: str, precision: str | None, threads: int | None) -> Engine:
     """Runs on a thread of its own, so that the first photos are decoded meanwhile."""
-    from landsight.runtime.choose import open_engine
+    from landsight.runtime.choose import pick
 
     _ = bundle.arrays  # read here rather than before the first answer
-    return open_engine(bundle, runtime=runtime, precision=precision, threads=threads)
+    return pick(bundle, runtime=None if runtime == "auto" else runtime, precision=precision, threads=threads)
