@@ -26,11 +26,6 @@ QUICK = Limits(max_seconds=0.3, max_memory=600_000_000)
 ROGUE = "rogue_worker"
 
 
-@pytest.fixture(autouse=True)
-def _rogue_can_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-
-
 @pytest.fixture
 def pool() -> Iterator[Pool]:
     with Pool(PREPARATION, limits=QUICK, workers=2, worker_module=ROGUE) as pool:

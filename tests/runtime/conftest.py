@@ -1,0 +1,8 @@
+"""Tests here import their neighbours (tiny_nets.py, rogue_worker.py) by name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
