@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tzfpy
 
-from landsight.places.country import country_code_at, country_names
+from landsight.places.country import country_code_at, country_names, read_data
 from landsight.places.reverse import load_cities
 
 ROWS = list(csv.DictReader((Path(__file__).parent / "border_points.csv").read_text(encoding="utf-8").splitlines()))
@@ -49,6 +50,7 @@ def test_every_zone_of_the_installed_polygons_has_a_country() -> None:
     [
         (31.7767, 35.2345, "Jerusalem, old city"),
         (31.7850, 35.2000, "Jerusalem, west"),
+        (31.7175, 35.2423, "Jerusalem, its southern edge"),
         (33.2703, 35.7716, "Golan Heights, Majdal Shams"),
         (9.5953, 28.4349, "Abyei, claimed by two zones"),
         (-49.5, -73.3, "ice field without an agreed line"),
@@ -79,6 +81,13 @@ def test_ground_is_left_open(latitude: float, longitude: float, where: str) -> N
 )
 def test_zones_that_span_countries_are_parted(latitude: float, longitude: float, code: str) -> None:
     assert country_code_at(latitude, longitude) == code
+
+
+def test_every_outline_and_open_ground_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "places.md").read_text(encoding="utf-8")
+    outlines = json.loads(read_data("outlines.json"))
+    assert [row["name"] for row in outlines if row["name"] not in text] == []
+    assert [name for name in KNOWN_WRONG if name not in text] == []
 
 
 @pytest.mark.parametrize(("latitude", "longitude"), [(0, 0), (90, 0), (90, 180), (0, 180), (0, -180), (30, -40), (54.0, 4.0)])
