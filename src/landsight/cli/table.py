@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
 Line = dict[str, Any]
 
 #: Below this width the map link gets a line of its own: a link that is broken over two lines cannot be clicked.
-_WIDE: Final = 122
-_LINK_WIDTH: Final = 43
+_WIDE: Final = 126
+_LINK_WIDTH: Final = 47
 _SURE_WIDTH: Final = 9
 _HOW_WIDTH: Final = 15
 
 _HOW_WE_KNOW: Final = {
-    "exif": "GPS in the photo",
-    "xmp": "GPS in the photo",
+    "exif": "GPS",
+    "xmp": "GPS",
     "sidecar": "its sidecar",
     "track": "track log",
     "neighbour": "photos nearby",
@@ -61,7 +62,10 @@ class PeopleTable:
             self._under(text, remark_style)
 
     def _under(self, text: str, style: str, *, fold: bool = True) -> None:
-        self._console.print(Text("  " + visible(text), style=style), soft_wrap=not fold)
+        if fold:
+            self._console.print(Padding(Text(visible(text), style=style), (0, 0, 0, 2), expand=False))
+        else:
+            self._console.print(Text("  " + text, style=style), soft_wrap=True)
 
     def _grid(self) -> Table:
         grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
