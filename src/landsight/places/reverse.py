@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from landsight.errors import PlacesError
 from landsight.places.country import country_code_at, country_names
 from landsight.places.place import Place
+from landsight.places.sphere import EARTH_RADIUS_M, distance_m
 
-#: Mean radius of the Earth (IUGG). The sphere is within 0.5 % of the ellipsoid, far below the doubt about where a city's point is set.
-EARTH_RADIUS_M: Final = 6_371_008.8
 #: How far another country may be to be named in ``near_border``.
 BORDER_M: Final = 5_000.0
 #: Rings on which the country is asked around a point, inner first, each with its number of directions: 1 km apart on the outermost.
@@ -175,10 +174,8 @@ def reverse(latitude: float, longitude: float) -> Place:
     span = cities.spans.get(code) if code is not None else None
     if code is not None and span is None:
         return Place(country, code, None, None, None, None, border)
-    nearest = _nearest(cities, lat, lon, span)
-    row = slice(int(cities.greater_city[nearest]), int(cities.greater_city[nearest]) + 1)
-    city_lat, city_lon = float(cities.latitude_ud[row][0]) * 1e-6, float(cities.longitude_ud[row][0]) * 1e-6
-    metres = float(_distances_m(lat, lon, cities.latitude_ud[row], cities.longitude_ud[row])[0])
-    region = cities.regions[int(cities.region[row][0])] if code is not None else ""
-    bearing = _bearing_deg(city_lat, city_lon, lat, lon)
-    return Place(country, code, region or None, cities.name(row.start), round(metres, 1), bearing, border)
+    row = int(cities.greater_city[_nearest(cities, lat, lon, span)])
+    city_lat, city_lon = float(cities.latitude_ud[row]) * 1e-6, float(cities.longitude_ud[row]) * 1e-6
+    metres = round(distance_m(city_lat, city_lon, lat, lon), 1)
+    region = cities.regions[int(cities.region[row])] if code is not None else ""
+    return Place(country, code, region or None, cities.name(row), metres, _bearing_deg(city_lat, city_lon, lat, lon), border)
