@@ -47,7 +47,11 @@ def facts_of_file(path: Path | str, limits: Limits) -> Facts:
         source = FileSource(descriptor, status.st_size)
         picture_format = sniff(source.head[:SNIFF_BYTES])
         if picture_format is None:
-            raise PhotoError("not_a_photo", f"The content is not a picture: {describe_unread(source.head[:SNIFF_BYTES])}.")
+            raise PhotoError(
+                "not_a_photo",
+                f"Not a picture that is read: {describe_unread(source.head[:SNIFF_BYTES])}.",
+                "Formats are told by content, not by name.",
+            )
         return _facts(source, picture_format)
     except OSError as error:
         raise _unreadable(error) from None
