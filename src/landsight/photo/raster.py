@@ -176,9 +176,11 @@ def _finish(image: Image.Image, kind: str, decode_px: int | None, applied: int |
 
 def _shrinkable(image: Image.Image) -> Image.Image:
     """In a mode that can be averaged: indices cannot, nor can Pillow average 16 bits."""
-    if image.mode in ("P", "PA", "1") or "transparency" in image.info:
-        return image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB" if image.mode == "P" else "L")
-    return image.convert("I") if image.mode.startswith("I;16") else image
+    if image.mode.startswith("I;16"):
+        return image.convert("I")
+    if image.mode == "PA" or "transparency" in image.info:
+        return image.convert("RGBA") if image.mode not in ("I", "F") else image
+    return image.convert({"P": "RGB", "1": "L"}[image.mode]) if image.mode in ("P", "1") else image
 
 
 def _fill_with_noise(image: ImageFile.ImageFile) -> dict[str, Image.Image]:
