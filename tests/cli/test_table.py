@@ -16,9 +16,8 @@ from .line_factory import CAMERA, PLACE, SHOWN, error, landmark, line
 def printed(*lines: dict, width: int = 80) -> str:
     stream = io.StringIO()
     table = PeopleTable(Console(file=stream, width=width, highlight=False, markup=False, emoji=False))
-    table.begin()
     for item in lines:
-        table.row(item)
+        table.write(item)
     return stream.getvalue()
 
 

@@ -40,7 +40,8 @@ PACKAGES: Final[dict[str, tuple[str, str]]] = {
 def doctor(ctx: click.Context, /, bundle: Path | None, measure: bool) -> None:
     """Show what is installed, check the bundle, and measure which runtime is fastest here.
 
-    The fastest is remembered in the cache folder and used by later runs. Exit code 3: the bundle or a runtime cannot be used.
+    The fastest is remembered in the cache folder and used by later runs. Exit code 1: the bundle differs from what was exported, 3: it
+    cannot be used.
     """
     click.echo(f"landsight {version('landsight')}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
     for line in (*_processor(), *_packages(), *_cache()):
@@ -75,24 +76,20 @@ def _cache() -> Iterator[str]:
 
 
 def _examine(path: Path | None, *, measure: bool) -> int:
-    """The bundle and the runtimes. Returns the exit code; the first thing that cannot be used ends it."""
-    from landsight.bundle.load import load
+    """The bundle and the runtimes. Returns the exit code; a bundle that cannot be opened ends it."""
+    from landsight.answer.replay import verify
+    from landsight.cli.verify import describe
 
-    bundle = load(path)
-    manifest = bundle.manifest
-    click.echo(f"bundle     {manifest.name} ({manifest.task}, {len(manifest.labels)} labels), made {manifest.made}, {bundle.root}")
-    healthy = _replay(bundle)
-    for line in _runtimes(bundle, measure=measure):
+    report = verify(path)
+    manifest = report.bundle.manifest
+    click.echo(f"bundle     {manifest.name} ({manifest.task}, {len(manifest.labels)} labels), made {manifest.made}, {report.bundle.root}")
+    for line in describe(report):
+        click.echo(f"  {line}")
+    if not report.ok:
+        return EXIT_SOME_FAILED
+    for line in _runtimes(report.bundle, measure=measure):
         click.echo(line)
-    return EXIT_OK if healthy else EXIT_SOME_FAILED
-
-
-def _replay(bundle: Bundle) -> bool:
-    from landsight.cli.verify import check
-
-    report = check(bundle)
-    click.echo(f"           {report.summary}")
-    return report.ok
+    return EXIT_OK
 
 
 def _runtimes(bundle: Bundle, *, measure: bool) -> Iterator[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from landsight.whereabouts.located import Located
+    from landsight.whereabouts.predictor import Predictor
 
 Format = Literal["table", "jsonl", "csv", "geojson"]
 
@@ -78,8 +80,11 @@ def locate(ctx: click.Context, /, paths: tuple[Path, ...], **options: Any) -> No
             "limits": limits,
         },
     )
-    with Output(options["out"]) as output:
-        ctx.exit(_run(request, output))
+    from landsight.whereabouts.predictor import Predictor
+
+    with Predictor(**request.predictor) as predictor, Output(options["out"]) as output:
+        code = _run(predictor, request, output)
+    ctx.exit(code)
 
 
 def _format_of(out: Path | None) -> Format:
@@ -88,29 +93,38 @@ def _format_of(out: Path | None) -> Format:
     return endings.get(out.suffix.lower(), "table") if out is not None else "table"
 
 
-def _run(request: Request, output: Output) -> int:
+def _run(predictor: Predictor, request: Request, output: Output) -> int:
     """Answer all photos; returns the exit code. An interruption ends the document properly and keeps what was done."""
-    from landsight.cli.progress import Bar
-    from landsight.whereabouts.predictor import Predictor
-
     printer = _Printer(request, output)
     queue = _Queue(request, output)
     tally = Tally()
     interrupts = Interrupts()
     interrupted = False
-    with Predictor(**request.predictor) as predictor, interrupts.installed():
+    with interrupts.installed():
         try:
-            with Bar(None if request.quiet else printer.bar_console, queue.count) as bar:
+            with _bar(None if request.quiet else printer.bar_console, queue) as advance:
                 for located in predictor.locate_many(queue.sources()):
                     with interrupts.shield():
                         _finish(located, request, queue, printer, tally)
-                    bar.advance()
+                    advance()
         except KeyboardInterrupt:
             interrupted = True
         printer.close(tally, interrupted=interrupted)
     if interrupted:
         return EXIT_INTERRUPTED
     return EXIT_SOME_FAILED if tally.failed else EXIT_OK
+
+
+@contextmanager
+def _bar(console: Console | None, queue: _Queue) -> Iterator[Callable[[], None]]:
+    """A progress bar, or, without a console, nothing at all and no import of what draws it."""
+    if console is None:
+        yield lambda: None
+        return
+    from landsight.cli.progress import Bar
+
+    with Bar(console, queue.count) as bar:
+        yield bar.advance
 
 
 def _finish(located: Located, request: Request, queue: _Queue, printer: _Printer, tally: Tally) -> None:
@@ -161,51 +175,51 @@ class _Queue:
 
 
 class _Printer:
-    """Writes lines in the format asked for, and the summary where it does not disturb: in the table, or on stderr."""
+    """Writes lines in the format asked for, and the summary where it does not disturb: in the table, or on stderr.
+
+    Nothing is written before the first answer, so that a bundle that cannot be used leaves no empty document.
+    """
 
     def __init__(self, request: Request, output: Output) -> None:
         self._request = request
+        self._stream = output.stream
         self._writer: Writer | None = None
-        self.console: Console | None = None
         to_terminal = output.path is None and is_terminal(output.stream)
-        if request.format == "table":
-            self._open_table(output)
-        else:
-            self._writer = WRITERS[request.format](output.stream)
         self.bar_console: Console | None = None
-        if to_terminal:
+        if to_terminal and request.format == "table":
             # The rows share the bar's console, so that neither writes over the other; other formats show progress by themselves.
-            self.bar_console = self.console
-        elif is_terminal(sys.stderr):
-            from rich.console import Console
-
-            self.bar_console = Console(stderr=True)
-
-    def _open_table(self, output: Output) -> None:
-        from rich.console import Console
-
-        from landsight.cli.table import PeopleTable
-
-        self.console = Console(file=output.stream, highlight=False, emoji=False, markup=False)
-        self._table = PeopleTable(self.console)
-        self._table.begin()
+            self.bar_console = _console(output.stream)
+        elif not to_terminal and is_terminal(sys.stderr):
+            self.bar_console = _console(sys.stderr)
 
     def write(self, line: Line, *, named: bool) -> None:
         """One photo. People are spared a row for each file of a folder that is no photo; the summary counts them."""
-        if self._writer is not None:
-            self._writer.write(line)
-        elif named or line["error"] is None or line["error"]["code"] != NOT_A_PHOTO:
-            self._table.row(line)
+        if self._request.format != "table" or named or line["error"] is None or line["error"]["code"] != NOT_A_PHOTO:
+            self._open().write(line)
 
     def close(self, tally: Tally, *, interrupted: bool) -> None:
         """End the document and sum up."""
-        if self._writer is not None:
-            self._writer.close()
+        self._open().close()
         sentence = ("interrupted after " if interrupted else "") + tally.sentence()
         if self._request.quiet:
             return
-        if self.console is not None:
-            self.console.print()
-            self.console.print(sentence, soft_wrap=True)
+        if self._request.format == "table":
+            click.echo(f"\n{sentence}", file=self._stream)
         else:
             click.echo(sentence, err=True)
+
+    def _open(self) -> Writer:
+        if self._writer is None and self._request.format == "table":
+            from landsight.cli.table import PeopleTable
+
+            shared = self.bar_console if self.bar_console is not None and self.bar_console.file is self._stream else None
+            self._writer = PeopleTable(shared or _console(self._stream))
+        elif self._writer is None:
+            self._writer = WRITERS[self._request.format](self._stream)
+        return self._writer
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, emoji=False, markup=False)

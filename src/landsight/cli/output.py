@@ -18,8 +18,8 @@ _PART: Final = ".part"
 class Output:
     """A text stream for answers. With a path, lines grow in ``PATH.part``, which takes the place of PATH when the block ends.
 
-    The block may end by an interruption or an error: what was written then is kept under PATH as well. After a kill or a power cut,
-    ``PATH.part`` holds it. A path that is no regular file (/dev/null, a pipe) is written to directly.
+    The block may end by an interruption or an error: what was written then is kept under PATH as well, but an error before the first
+    answer leaves PATH as it was. After a kill or a power cut, ``PATH.part`` holds what was written. A path that is no regular file (/dev/null, a pipe) is written to directly.
     Raises, on entering: UsageError when PATH is a folder or a photo, when its folder is missing or cannot be written to.
     """
 
@@ -48,11 +48,14 @@ class Output:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.path is None:
             return
+        is_worthless = error is not None and self._part is not None and self.stream.tell() == 0
         try:
             self.stream.close()
         finally:
             # Also when the disk is full: what reached it is worth keeping.
-            if self._part is not None:
+            if self._part is not None and is_worthless:
+                self._part.unlink()
+            elif self._part is not None:
                 self._part.replace(self.path)
 
     def is_own(self, path: Path) -> bool:

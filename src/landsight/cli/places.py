@@ -12,17 +12,12 @@ _NEGATIVE_NUMBER = re.compile(r"-[\d.]")
 _POINTS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 
 
-class Degrees(click.ParamType):
-    """Decimal degrees; a comma after the first number is forgiven, because maps copy "48.8584, 2.2945"."""
-
-    name = "degrees"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Raises: click.BadParameter for anything that is no number."""
-        try:
-            return float(str(value).rstrip(", "))
-        except ValueError:
-            self.fail(f"{value!r} is not a number of degrees, such as -33.8568.", param, ctx)
+def degrees(text: str) -> float:
+    """Decimal degrees; a comma after the first number is forgiven, because maps copy "48.8584, 2.2945". Raises: click.BadParameter."""
+    try:
+        return float(text.rstrip(", "))
+    except ValueError:
+        raise click.BadParameter(f"{text.strip()!r} is not a number of degrees, such as -33.8568.") from None
 
 
 class NegativeNumbers(click.Command):
@@ -34,8 +29,8 @@ class NegativeNumbers(click.Command):
 
 
 @click.command(cls=NegativeNumbers)
-@click.argument("latitude", type=Degrees(), metavar="LAT")
-@click.argument("longitude", type=Degrees(), metavar="LON")
+@click.argument("latitude", type=degrees, metavar="LAT")
+@click.argument("longitude", type=degrees, metavar="LON")
 @click.option(
     "-f", "--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True, help="table is for people."
 )

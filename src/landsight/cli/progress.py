@@ -22,34 +22,29 @@ class RateColumn(ProgressColumn):
 
 
 class Bar:
-    """Shows how far a run is. ``console`` None shows nothing. ``count`` is called once in a thread: a million files start at once."""
+    """Shows how far a run is. ``count`` is called once in a thread, so that a million files start at once; setting its event ends it."""
 
-    def __init__(self, console: Console | None, count: Callable[[threading.Event], int | None]) -> None:
+    def __init__(self, console: Console, count: Callable[[threading.Event], int | None]) -> None:
         self._count = count
         self._stop = threading.Event()
-        self._progress: Progress | None = None
-        if console is not None:
-            columns = (TextColumn("photos"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
-            self._progress = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+        columns = (TextColumn("photos"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._task = self._progress.add_task("photos", total=None)
 
     def __enter__(self) -> Self:
-        if self._progress is not None:
-            self._task = self._progress.add_task("photos", total=None)
-            self._progress.start()
-            threading.Thread(target=self._count_files, daemon=True, name="count-photos").start()
+        self._progress.start()
+        threading.Thread(target=self._count_files, daemon=True, name="count-photos").start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop.set()
-        if self._progress is not None:
-            self._progress.stop()
+        self._progress.stop()
 
     def advance(self) -> None:
         """One photo more."""
-        if self._progress is not None:
-            self._progress.advance(self._task)
+        self._progress.advance(self._task)
 
     def _count_files(self) -> None:
         total = self._count(self._stop)
-        if total is not None and self._progress is not None and not self._stop.is_set():
+        if total is not None and not self._stop.is_set():
             self._progress.update(self._task, total=total)

@@ -31,7 +31,7 @@ _HOW_WE_KNOW: Final = {
 
 
 class PeopleTable:
-    """Prints rows to a console. ``begin`` prints the heading, ``row`` one photo with what there is to say under it."""
+    """Prints to a console: the heading now, then one photo at a time with what there is to say under it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -40,15 +40,16 @@ class PeopleTable:
         self._photo_width = max(12, rest * 2 // 5)
         self._place_width = max(12, rest - self._photo_width)
 
-    def begin(self) -> None:
-        """The heading and a rule under it."""
+        self._begin()
+
+    def _begin(self) -> None:
         heading = self._grid()
         names = ("photo", "place", "how we know", "how sure", *(("map",) if self._wide else ()))
         heading.add_row(*(Text(name, style="bold") for name in names))
         self._console.print(heading)
         self._console.print(Text("─" * min(self._console.width, 160), style="dim"))
 
-    def row(self, line: Line) -> None:
+    def write(self, line: Line) -> None:
         """One photo: its row, the map link when there is no room beside it, then remarks."""
         place, how, sure, style = headline(line)
         link = map_link(line)
@@ -60,6 +61,9 @@ class PeopleTable:
             self._under(link, "dim", fold=False)
         for text, remark_style in remarks(line):
             self._under(text, remark_style)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _under(self, text: str, style: str, *, fold: bool = True) -> None:
         if fold:
