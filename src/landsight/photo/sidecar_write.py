@@ -12,8 +12,8 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,8 +22,9 @@ from typing import Final
 from xml.sax.saxutils import quoteattr
 
 from landsight.errors import LandsightError
-from landsight.photo import xmp
-from landsight.photo.xmp_splice import Spot, find_spots
+from landsight.photo import gps, xmp
+from landsight.photo.facts import Position
+from landsight.photo.xmp_splice import Spot, Spots, find_spots
 
 _EMPTY: Final = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
@@ -78,6 +79,8 @@ def write_sidecar(photo_path: Path, entry: SidecarEntry) -> Path:
     """
     from landsight.photo.sidecar import find
 
+    if entry.camera is None and entry.shown is None:
+        raise _refused(photo_path, "there is nothing to write", "Give a camera position or what is shown.")
     if photo_path.is_symlink() or not photo_path.is_file():
         raise _refused(photo_path, "the photo is a link or not a regular file", "Name the photo itself.")
     existing = find(photo_path)
@@ -94,44 +97,73 @@ def write_sidecar(photo_path: Path, entry: SidecarEntry) -> Path:
 def merge(document: bytes, entry: SidecarEntry, target: Path) -> bytes:
     """``document`` with our block in it. Raises: LandsightError when it is not XMP that can be extended safely."""
     read = xmp.parse(document)
-    if read.broken or not read.has_rdf or document[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if read.broken or not read.has_rdf or not _is_utf8(document):
         raise _refused(target, read.broken or "it holds no XMP in UTF-8", "Repair it or move it away.")
-    spots = find_spots(document)
-    if spots is None:
-        raise _refused(target, "its rdf:RDF element cannot be found", "Repair it or move it away.")
-    ours = [spot for spot in spots.descriptions if _is_ours(document[spot.start : spot.end])]
+    ours = [spot for spot in _spots(document, target).descriptions if _is_ours(document[spot.start : spot.end])]
     foreign = xmp.parse(_without(document, ours)).properties
-    block = _seal(_block(entry, foreign, read.about))
-    if len(ours) == 1 and _undated(document[ours[0].start : ours[0].end]) == _undated(block):
+    block = _block(entry, foreign, read.about)
+    if block is None:
         return document
     if len(ours) == 1:
-        return document[: ours[0].start] + block + document[ours[0].end :]
+        start, end = ours[0].start, ours[0].end
+        return document if _undated(document[start:end]) == _undated(block) else document[:start] + block + document[end:]
     document = _without(document, ours)
-    at = find_spots(document)
-    if at is None:
-        raise _refused(target, "its rdf:RDF element cannot be found", "Repair it or move it away.")
-    if at.self_closed:
-        opening = document[at.rdf.start : at.rdf.end].rstrip()[:-2].rstrip()
-        name = re.match(rb"<([^\s/>]+)", opening)
-        closing = b"</" + (name[1] if name else b"rdf:RDF") + b">"
-        return document[: at.rdf.start] + opening + b">\n" + block + b"\n" + closing + document[at.rdf.end :]
-    return document[: at.insert] + b" " + block + b"\n " + document[at.insert :]
+    spots = _spots(document, target)
+    if spots.self_closed:
+        opening = document[spots.rdf.start : spots.rdf.end].rstrip()[:-2].rstrip()
+        closing = b"</" + opening[1:].split(None, 1)[0] + b">"
+        return document[: spots.rdf.start] + opening + b">\n  " + block + b"\n" + closing + document[spots.rdf.end :]
+    return document[: spots.insert] + b" " + block + b"\n " + document[spots.insert :]
 
 
-def _block(entry: SidecarEntry, foreign: xmp.Properties, about: str) -> bytes:
-    """Our rdf:Description, without digest. What others wrote already is left out of it."""
-    written = (entry.written or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    attributes = [("landsight:Written", written), *_camera_attributes(entry.camera, foreign)]
+def _block(entry: SidecarEntry, foreign: xmp.Properties, about: str) -> bytes | None:
+    """Our sealed rdf:Description. What others wrote already is left out of it; None when they wrote it all."""
+    camera = None if _contradicts(entry.camera, foreign) else entry.camera
+    attributes = list(_camera_attributes(camera, foreign))
+    locations = [
+        line
+        for name, place in (("LocationCreated", camera), ("LocationShown", entry.shown))
+        if place is not None and (xmp.IPTC_EXT, name) not in foreign
+        for line in _location(name, place)
+    ]
+    if not attributes and not locations:
+        return None
+    # Another program may have taken our block over and spread it; a property must not be there twice.
+    is_first = (xmp.LANDSIGHT, "Written") not in foreign
+    if is_first:
+        written = (entry.written or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        attributes.insert(0, ("landsight:Written", written))
     lines = [
         f'<rdf:Description rdf:about={_quoted(about)} xmlns:rdf="{xmp.RDF}" xmlns:exif="{xmp.EXIF}" xmlns:photoshop="{xmp.PHOTOSHOP}"',
         f'   xmlns:Iptc4xmpExt="{xmp.IPTC_EXT}" xmlns:landsight="{xmp.LANDSIGHT}"',
         *(f"   {name}={_quoted(value)}" for name, value in attributes),
     ]
     lines[-1] += ">"
-    for name, place in (("LocationCreated", entry.camera), ("LocationShown", entry.shown)):
-        if place is not None and (xmp.IPTC_EXT, name) not in foreign:
-            lines += _location(name, place)
-    return "\n".join([*lines, "  </rdf:Description>"]).encode("utf-8")
+    block = "\n".join([*lines, *locations, "  </rdf:Description>"]).encode("utf-8")
+    return _seal(block) if is_first else block
+
+
+def _contradicts(camera: SidecarPlace | None, foreign: xmp.Properties) -> bool:
+    """Somebody else's position is elsewhere: then nothing of ours is said about the camera."""
+    theirs = gps.from_xmp(foreign, "sidecar").position
+    if camera is None or camera.latitude is None or camera.longitude is None or theirs is None:
+        return False
+    return gps.distance_m(theirs, Position(camera.latitude, camera.longitude, "sidecar")) > gps.DISAGREE_M
+
+
+def _spots(document: bytes, target: Path) -> Spots:
+    spots = find_spots(document)
+    if spots is None:
+        raise _refused(target, "it does not hold exactly one rdf:RDF element", "Repair it or move it away.")
+    return spots
+
+
+def _is_utf8(document: bytes) -> bool:
+    """Positions are counted in bytes and the block is UTF-8: other encodings are not extended."""
+    declared = re.match(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']+)", document)
+    if declared is not None and declared[1].lower() not in (b"utf-8", b"us-ascii"):
+        return False
+    return document[:2] not in (b"\xff\xfe", b"\xfe\xff")
 
 
 def _camera_attributes(camera: SidecarPlace | None, foreign: xmp.Properties) -> Iterator[tuple[str, str]]:
@@ -215,43 +247,45 @@ def _without(document: bytes, spots: list[Spot]) -> bytes:
 
 def _read(target: Path) -> bytes:
     try:
-        data = target.read_bytes()
+        if target.stat().st_size > xmp.MAX_PACKET_BYTES:
+            raise _refused(target, f"it is larger than {xmp.MAX_PACKET_BYTES} bytes", "Is it a sidecar?")
+        return target.read_bytes()
     except OSError as error:
         raise _refused(target, f"it cannot be read ({error.strerror})", "Check its permissions.") from None
-    if len(data) > xmp.MAX_PACKET_BYTES:
-        raise _refused(target, f"it is larger than {xmp.MAX_PACKET_BYTES} bytes", "Is it a sidecar?")
-    return data
 
 
 def _replace(target: Path, before: bytes | None, after: bytes) -> None:
-    """Write beside, flush to disk, look once more that nobody changed the target, then rename over it."""
+    """Write beside, flush to disk, look once more that nobody changed the target, then put it in place in one step."""
+    temporary = target.with_name(f".landsight-{secrets.token_hex(8)}.tmp")
     try:
-        descriptor, name = tempfile.mkstemp(prefix=".landsight-", suffix=".tmp", dir=target.parent)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise _refused(target, f"its folder cannot be written to ({error.strerror})", "Check the folder's permissions.") from None
-    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            mode = stat.S_IMODE(target.stat().st_mode) if before is not None else 0o666 & ~_umask()
-            os.fchmod(descriptor, mode)
+            if before is not None:
+                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
             file.write(after)
             file.flush()
             os.fsync(descriptor)
-        now = target.read_bytes() if target.exists() else None
-        if now != before:
+        if (target.read_bytes() if target.exists() else None) != before:
             raise _refused(target, "it was changed while landsight was at work", "Run again.")
         temporary.replace(target)
+        _flush_folder(target.parent)
     except OSError as error:
         raise _refused(target, f"it cannot be written ({error.strerror})", "Check the disk and the folder's permissions.") from None
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+        temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _flush_folder(folder: Path) -> None:
+    """The new name survives a power cut too, on file systems that let folders be flushed."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _refused(path: Path, reason: str, advice: str) -> LandsightError:

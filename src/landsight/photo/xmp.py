@@ -59,14 +59,12 @@ def parse(packet: bytes) -> XmpRead:
     parser.forbid_dtd = True
     parser.setContentHandler(collector)
     try:
-        parser.feed(packet.strip(b"\0 \t\r\n"))
+        parser.feed(packet if b"\0" in packet[:4] else packet.strip(b"\0 \t\r\n"))  # NULs early on: UTF-16
         parser.close()
     except (DefusedXmlException, _TooDeepError):
         return XmpRead(broken="the XMP holds a document type, entities, or nesting without end, which is never followed")
     except (SAXException, ValueError, LookupError):
         return XmpRead(broken="the XMP is not well-formed XML")
-    finally:
-        parser.setContentHandler(None)
     read: XmpRead = collector.read
     return read
 

@@ -62,14 +62,19 @@ class _Measure:
             self.description_start = at
 
     def end(self, name: str, at: int) -> None:
-        # For an empty tag <a/> expat reports start and end at the same place, that of the tag.
         if name == _RDF and self.depth == self.rdf_depth:
-            whole = Spot(self.rdf_start, self._tag_end(at))
-            self.found.append(Spots(whole, at, at == self.rdf_start, self.descriptions))
+            is_empty = self._is_empty_tag(self.rdf_start, at)
+            whole = Spot(self.rdf_start, at if is_empty else self._tag_end(at))
+            self.found.append(Spots(whole, at, is_empty, self.descriptions))
             self.rdf_depth = 0
         elif name == _DESCRIPTION and self.rdf_depth and self.depth == self.rdf_depth + 1:
-            self.descriptions.append(Spot(self.description_start, self._tag_end(at)))
+            start = self.description_start
+            self.descriptions.append(Spot(start, at if self._is_empty_tag(start, at) else self._tag_end(at)))
         self.depth -= 1
+
+    def _is_empty_tag(self, start: int, at: int) -> bool:
+        """For <a/> expat reports the end right behind the tag, for <a></a> at the start of the closing tag."""
+        return self.document[at - 2 : at] == b"/>" and self._tag_end(start) == at
 
     def _tag_end(self, at: int) -> int:
         """Behind the ">" of the tag at ``at``; a ">" inside quotes does not count."""
