@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -11,7 +12,7 @@ from rich.text import Text
 from landsight.cli.safe_text import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 Line = dict[str, Any]
 
@@ -50,26 +51,21 @@ class PeopleTable:
         self._console.print(Text("─" * min(self._console.width, 160), style="dim"))
 
     def write(self, line: Line) -> None:
-        """One photo: its row, the map link when there is no room beside it, then remarks."""
+        """One photo: its row, the map link when there is no room beside it, then remarks. One print, so a bar is redrawn once."""
         place, how, sure, style = headline(line)
         link = map_link(line)
         grid = self._grid()
         cells = [Text(visible(line["path"]), overflow="fold"), Text(visible(place), style=style), Text(how), Text(sure, justify="right")]
         grid.add_row(*cells, *((Text(link or "", style="dim"),) if self._wide else ()))
-        self._console.print(grid)
+        under: list[RenderableType] = []
         if link and not self._wide:
-            self._under(link, "dim", fold=False)
+            under.append(Text(f"  {link}", style="dim", no_wrap=True, overflow="ignore"))
         for text, remark_style in remarks(line):
-            self._under(text, remark_style)
+            under.append(Padding(Text(visible(text), style=remark_style), (0, 0, 0, 2), expand=False))
+        self._console.print(Group(grid, *under), crop=False)
 
     def close(self) -> None:
         """Nothing is open."""
-
-    def _under(self, text: str, style: str, *, fold: bool = True) -> None:
-        if fold:
-            self._console.print(Padding(Text(visible(text), style=style), (0, 0, 0, 2), expand=False))
-        else:
-            self._console.print(Text("  " + text, style=style), soft_wrap=True)
 
     def _grid(self) -> Table:
         grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
