@@ -27,6 +27,9 @@ def test_heads_without_a_picture_are_refused(data: bytes) -> None:
 
 
 def test_one_thread_a_process() -> None:
+    pi_heif.options.DECODE_THREADS = 4
+    with pytest.raises(PhotoError):
+        heif.decode(HEAD, limits=LIMITS, decode_px=None)
     assert pi_heif.options.DECODE_THREADS == 1
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +146,47 @@ def test_not_a_photo_says_what_it_is(data: bytes, words: str) -> None:
     error = refused(data)
     assert error.code == "not_a_photo"
     assert words in error.reason
+
+
+def test_a_raw_file_is_its_preview_turned_by_the_raw_files_orientation() -> None:
+    jpeg = encode(stored(corners(192, 128), 6), "JPEG", quality=95)
+    tags = [(274, 3, 1, struct.pack("<HH", 6, 0)), (513, 4, 1, struct.pack("<I", 100)), (514, 4, 1, struct.pack("<I", len(jpeg)))]
+    tags.append((50706, 1, 4, b"\x01\x04\0\0"))
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHI", *tag[:3]) + tag[3] for tag in tags)
+    data = head.ljust(100, b"\0") + jpeg
+    assert identify(data) == "dng"
+    photo = read(data, limits=LIMITS)
+    assert photo.orientation == 6
+    assert photo.size_px == (192, 128)
+    assert near(quarter_colours(photo.pixels_hwc_u8), QUARTERS, 8)
+    assert refused(data[:90]).code == "damaged"
+
+
+@pytest.mark.data
+def test_facts_of_a_raw_file_cut_short_are_kept(data_dir: Path) -> None:
+    data = (data_dir / "photos_exif" / "exiv2__IMG_1361.dng").read_bytes()
+    assert identify(data) == "dng"
+    facts = facts_of(data, "dng")
+    assert facts.orientation == 6
+    assert facts.position is not None
+    with pytest.raises(PhotoError) as caught:
+        decode(data, "dng", facts, limits=LIMITS)
+    assert caught.value.code == "damaged"
+
+
+@pytest.mark.data
+def test_avif_is_turned_by_its_container_and_not_by_xmp(data_dir: Path) -> None:
+    # Its XMP says 3, its container nothing, and the flowers stand upright as stored.
+    photo = read(data_dir / "photos_exif" / "Pillow__xmp_tags_orientation.avif", limits=LIMITS)
+    assert photo.facts.orientation == 3
+    assert photo.orientation == 1
+
+
+def test_decoders_are_loaded_by_need() -> None:
+    code = (
+        "import sys, landsight.photo.read; print([m for m in sys.modules if m.split('.')[0] in ('pi_heif', 'torch') or 'TiffImage' in m])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
 def test_nothing_is_written(tmp_path: Path) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import pi_heif
+from typing import Any
 
 from landsight.errors import PhotoError
 from landsight.photo.colour import to_rgb
 from landsight.photo.limits import Limits
 from landsight.photo.pixels import Decoded, check_pixels, translated
-
-# One photo a process: threads of libheif would fight with the other workers for the cores, take twice the address space,
-# and end the process (std::terminate) when the memory limit keeps one from starting.
-pi_heif.options.DECODE_THREADS = 1
 
 
 def decode(data: bytes, *, limits: Limits, decode_px: int | None) -> Decoded:
@@ -21,7 +17,7 @@ def decode(data: bytes, *, limits: Limits, decode_px: int | None) -> Decoded:
     """
     with translated("HEIF"):
         try:
-            picture = pi_heif.open_heif(data, convert_hdr_to_8bit=True)
+            picture = _library().open_heif(data, convert_hdr_to_8bit=True)
             size: tuple[int, int] = picture.size
         except IndexError as error:
             # What pi_heif says when none of the items is in a codec that it has.
@@ -35,3 +31,13 @@ def decode(data: bytes, *, limits: Limits, decode_px: int | None) -> Decoded:
             image = image.reduce(factor)
         pixels, warnings = to_rgb(image, picture.info.get("icc_profile") or None)
     return Decoded(pixels, size, applied=1, warnings=warnings)
+
+
+def _library() -> Any:
+    """pi_heif, loaded by the first HEIF file: few folders hold one."""
+    import pi_heif
+
+    # One photo a process: threads of libheif would fight with the other workers for the cores, take twice the address space,
+    # and end the process (std::terminate) when the memory limit keeps one from starting.
+    pi_heif.options.DECODE_THREADS = 1
+    return pi_heif

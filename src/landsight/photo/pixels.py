@@ -50,7 +50,7 @@ class Decoded:
     ``image_hwc_u8`` (h, w, 3) uint8 sRGB, perhaps shrunk; ``size_px`` (width, height) at full size, turned as the array is.
     ``applied``: None when the pixels are as stored and the metadata's orientation is still to be applied; else the
     orientation, 1 to 8, that the decoder has applied (TIFF by its own tag; HEIF and AVIF by their containers' boxes,
-    whose standard says that EXIF's tag is to be ignored: ISO/IEC 23008-12, 6.5.10).
+    beside which EXIF's tag is only a note).
     """
 
     image_hwc_u8: ImageU8

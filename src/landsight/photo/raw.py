@@ -22,7 +22,7 @@ _STRIP_OFFSETS, _STRIP_COUNTS, _SUBIFDS, _JPEG_OFFSET, _JPEG_COUNT = 273, 279, 3
 def decode(data: bytes, kind: str, *, limits: Limits, decode_px: int | None) -> Decoded:
     """Decode the largest preview; a file without one is tried as the TIFF that it also is.
 
-    Raises: PhotoError; unsupported when there is neither a preview nor a readable TIFF.
+    Raises: PhotoError; damaged when a preview has been cut off; unsupported when there is neither a preview nor a readable TIFF.
     """
     preview = largest_preview(data)
     if preview is not None:
@@ -30,7 +30,8 @@ def decode(data: bytes, kind: str, *, limits: Limits, decode_px: int | None) -> 
     try:
         return raster.decode(data, "tiff", limits=limits, decode_px=decode_px)
     except PhotoError as error:
-        if error.code != "damaged":
+        # A preview that lies beyond the end of the file was there once.
+        if error.code != "damaged" or any(offset + length > len(data) for offset, length in _candidates(data)):
             raise
         raise PhotoError(
             "unsupported", f"This {kind.upper()} file has no preview picture, and its sensor data is not read.", "Export it as JPEG."
