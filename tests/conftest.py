@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,14 @@ def data_dir() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI must not skip: {message}")
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a run measures must neither come from nor end in the cache of the person who runs the tests."""
+    before = os.environ.get("LANDSIGHT_CACHE")
+    os.environ["LANDSIGHT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    os.environ.pop("LANDSIGHT_CACHE")
+    if before is not None:
+        os.environ["LANDSIGHT_CACHE"] = before

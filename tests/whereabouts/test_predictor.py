@@ -15,6 +15,7 @@ from bundle_factory import COLOURS, LABELS, draw_photo, make_bundle
 from landsight.bundle.load import MANIFEST_NAME, load
 from landsight.errors import BundleError, RuntimeUnavailable, UsageError
 from landsight.photo.limits import Limits
+from landsight.runtime.choose import recall
 from landsight.whereabouts.predictor import Predictor
 
 SYDNEY = (-33.8568, 151.2153)
@@ -239,6 +240,23 @@ def test_memory_stays_flat(predictor: Predictor, photos: Path) -> None:
     seen = [resident_mb() for _ in predictor.locate_many(source for _ in range(1000))]
     # 800 answers kept by mistake with their prepared pictures (3 kB here) and bytes would be 5 MB or more.
     assert max(seen[200:]) - max(seen[:200]) < 4
+
+
+def test_a_long_run_measures_for_the_next_and_keeps_its_engine(
+    bundle: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANDSIGHT_CACHE", str(tmp_path))
+    source = (photos / "red_rock.jpg").read_bytes()
+    with Predictor(bundle) as predictor:
+        before = predictor.describe()
+        assert len(list(predictor.locate_many([source] * 200))) == 200
+        assert list(tmp_path.rglob("*.json")) == []
+        predictor.locate(source)
+        assert len(list(tmp_path.rglob("*.json"))) == 1
+        assert predictor.describe() == before
+    assert recall(load(bundle))
+    with Predictor(bundle, runtime="onnxruntime", precision="fp32") as pinned:
+        assert pinned.describe()["runtime"] == "onnxruntime"
 
 
 def test_the_function_opens_and_closes_for_one(bundle: Path, photos: Path) -> None:

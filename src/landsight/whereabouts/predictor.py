@@ -34,6 +34,9 @@ Source = str | os.PathLike[str] | bytes
 LOOK_AT_ONCE: Final = 16
 #: Photos taken ahead of the one whose answer is handed out: enough that workers never wait while the network runs, few in memory.
 _AHEAD: Final = 64
+#: A predictor that has looked at more pictures than this measures which engine is fastest here, for the runs to come.
+MEASURE_AFTER: Final = 200
+_MEASURE_S: Final = 0.3
 
 
 class Predictor:
@@ -72,6 +75,8 @@ class Predictor:
         preparation = self._bundle.manifest.input if self._bundle else None
         self._pool = Pool(preparation, limits=limits or Limits.from_environment(), workers=workers)
         self._turn = threading.Lock()
+        self._looked = 0
+        self._may_measure = runtime == "auto" and precision is None
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="landsight-engine")
         self._engine = self._loader.submit(_open_engine, self._bundle, runtime, precision, threads) if self._bundle else None
 
@@ -159,9 +164,17 @@ class Predictor:
             engine = self._engine.result()
             with self._turn:
                 found = answer_batch(batch, self._bundle, engine)
+                self._measure_once(len(rows))
             for row, answer in zip(rows, found, strict=True):
                 answers[row] = answer
         return answers
+
+    def _measure_once(self, looked: int) -> None:
+        """After many pictures, once: this run keeps its engine, so that all its answers are of one kind."""
+        self._looked += looked
+        if self._looked > MEASURE_AFTER and self._may_measure and self._bundle is not None:
+            self._may_measure = False
+            _remember_fastest(self._bundle)
 
 
 def locate(source: Source, **options: Any) -> Located:
@@ -190,3 +203,11 @@ def _open_engine(bundle: Bundle, runtime: str, precision: str | None, threads: i
 
     _ = bundle.arrays  # read here rather than before the first answer
     return pick(bundle, runtime=None if runtime == "auto" else runtime, precision=precision, threads=threads)
+
+
+def _remember_fastest(bundle: Bundle) -> None:
+    """Measure and remember, unless that was done before for this bundle, processor and these versions (contracts: files)."""
+    from landsight.runtime.choose import measure, recall, remember
+
+    if not recall(bundle):
+        remember(bundle, measure(bundle, seconds=_MEASURE_S))
