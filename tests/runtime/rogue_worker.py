@@ -50,6 +50,8 @@ def act(name: str) -> None:
         raise ZeroDivisionError("no such thing")
     elif verb == "damaged":
         raise PhotoError("damaged", "Only half is there.", "Look for a copy.")
+    elif verb == "say":
+        raise PhotoError("damaged", "\x1b[31mred\r\n\x07text", "half \ud800pair")
     elif verb == "print":
         os.write(1, b"noise on standard output")
     elif verb == "write":

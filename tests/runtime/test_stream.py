@@ -84,6 +84,21 @@ def test_an_illegal_reply_is_a_crash(pool: Pool, kind: str) -> None:
     assert codes(pool, ["a", f"lie={kind}", "b"]) == [None, "decoder_crashed", None]
 
 
+def test_words_of_a_worker_cannot_steer_a_terminal(pool: Pool) -> None:
+    item = pool.submit(photos("say=escape")[0]).result()
+    assert item.error is not None
+    assert item.error.reason == " [31mred   text"
+    assert item.error.advice.encode("utf-8") == b"half  pair"
+
+
+def test_a_fault_of_our_own_reaches_whoever_waits(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(lane, "checked", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pool.submit(photos("a")[0]).result(timeout=20)
+    assert pool.submit(photos("b")[0]).result(timeout=20).error is None
+
+
 def test_kill_9_in_the_middle(pool: Pool) -> None:
     assert codes(pool, ["sleep=30.1", "sleep=30.2", "sleep=30.3", "sleep=30.4"]) == [None] * 4
     futures = [pool.submit(path) for path in photos("sleep=1000.a", "sleep=1000.b", "c", "d")]

@@ -114,7 +114,10 @@ class Lane(threading.Thread):
         """See threading.Thread."""
         try:
             while self._fill():
-                self._one_reply()
+                try:
+                    self._one_reply()
+                except Exception as error:  # ours, or out of memory: whoever waits must hear it, and the lane must live on
+                    self._give_up(error)
         finally:
             self._bury()
             for message in self._messages:
@@ -218,10 +221,14 @@ class Lane(threading.Thread):
             return
         reason = f"No process for reading photos can be started: {complaint or 'it ended without a word'}."
         advice = "Check free memory, process limits (ulimit -a) and LANDSIGHT_MAX_MEMORY."
-        for message in self._messages:
-            _fail(message, RuntimeUnavailable("no_worker", reason, advice))
-        self._messages.clear()
+        self._give_up(RuntimeUnavailable("no_worker", reason, advice))
         self._failed_starts = 0
+
+    def _give_up(self, error: Exception) -> None:
+        self._bury()
+        for message in self._messages:
+            _fail(message, error)
+        self._messages.clear()
 
     def _bury(self) -> None:
         with self._guard:

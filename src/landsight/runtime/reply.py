@@ -70,7 +70,8 @@ def checked(header: dict[str, Any], body: bytearray, shape: tuple[int, int, int]
 def _text(value: object) -> str:
     if not isinstance(value, str) or len(value) > _MAX_TEXT:
         raise FrameError("no text")
-    return value
+    # Control characters could steer a terminal, half surrogates cannot be printed at all.
+    return value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)
 
 
 def _text_or_none(value: object) -> str | None:
