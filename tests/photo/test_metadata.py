@@ -49,6 +49,7 @@ RAW_PROFILE = b"\nexif\n%8d\n" % (len(BLOCK) + 6) + (b"Exif\0\0" + BLOCK).hex().
         (jpeg(app1_exif(BLOCK)), "jpeg"),
         (jpeg((0xE0, b"JFIF\0"), (0xE2, b"MPF\0"), app1_xmp(packet()), app1_exif(BLOCK)), "jpeg"),
         (b"\xff\xd8\xff\xff" + jpeg(app1_exif(BLOCK))[2:], "jpeg"),
+        (jpeg((0xE0, b"JFIF\0"))[:11] + b"stray" + jpeg(app1_exif(BLOCK))[2:], "jpeg"),
         (png((b"IHDR", b"\0" * 13), (b"eXIf", BLOCK)), "png"),
         (png((b"IHDR", b"\0" * 13), (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(RAW_PROFILE))), "png"),
         (webp((b"VP8X", b"\0" * 10), (b"EXIF", BLOCK)), "webp"),
@@ -175,12 +176,16 @@ def test_broken_blocks_become_warnings(block: bytes, code: str) -> None:
     assert code in {w.code for w in facts.warnings}
 
 
+def test_bigtiff_is_neither_read_nor_called_damaged() -> None:
+    assert facts_from_bytes(b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0" + b"\0" * 16, "tiff") == Facts()
+
+
 def test_a_directory_that_points_at_itself_ends() -> None:
     facts = facts_from_bytes(exif_block({0x8769: (4, 1, b"\x08\0\0\0"), 0x8825: (4, 1, b"\x08\0\0\0")}), "tiff")
     assert facts.position is None
 
 
-@settings(deadline=1000, max_examples=300)
+@settings(deadline=5000, max_examples=300)
 @given(st.data())
 def test_mutated_files_never_raise(data: st.DataObject) -> None:
     samples = {
@@ -200,13 +205,13 @@ def test_mutated_files_never_raise(data: st.DataObject) -> None:
     assert (facts.position is not None) == (facts.gps_status == "present")
 
 
-@settings(deadline=1000, max_examples=200)
+@settings(deadline=5000, max_examples=200)
 @given(st.binary(max_size=300), st.sampled_from(FORMATS))
 def test_random_bytes_never_raise(data: bytes, picture_format: str) -> None:
     assert facts_from_bytes(data, picture_format).position is None
 
 
-@settings(deadline=1000, max_examples=200)
+@settings(deadline=5000, max_examples=200)
 @given(st.binary(max_size=300), st.booleans())
 def test_random_directories_never_raise(data: bytes, little: bool) -> None:
     block = (b"II*\0\x08\0\0\0" if little else b"MM\0*\0\0\0\x08") + data

@@ -82,13 +82,13 @@ BOMB = (
     ids=["bomb", "external", "dtd", "deep", "deep_inside", "large", "cut", "empty", "nul", "text", "encoding"],
 )
 def test_hostile_packets_are_broken_and_fast(hostile: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     read = xmp.parse(hostile)
     assert read.broken and not read.properties
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
-@settings(deadline=1000, max_examples=150)
+@settings(deadline=5000, max_examples=150)
 @given(st.binary(max_size=40), st.integers(0, 400), st.integers(0, 20))
 def test_mutated_packets_never_raise(noise: bytes, at: int, removed: int) -> None:
     good = packet('exif:GPSLatitude="48,51.5N"', "<exif:A><rdf:Seq><rdf:li>one</rdf:li></rdf:Seq></exif:A>")

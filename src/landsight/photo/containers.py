@@ -15,6 +15,7 @@ from landsight.photo.bytesource import ByteSource, MemorySource
 from landsight.photo.xmp import MAX_PACKET_BYTES
 
 MAX_SEGMENTS: Final = 2000
+MAX_STRAY_BYTES: Final = 4096
 MAX_CHUNKS: Final = 20_000
 MAX_EXIF_BYTES: Final = 4_000_000
 MAX_GIF_BYTES: Final = 16_000_000
@@ -79,8 +80,14 @@ def _jpeg(source: ByteSource, blocks: Blocks) -> None:
 def _walk_jpeg(source: ByteSource, blocks: Blocks, at: int) -> None:
     for _ in range(MAX_SEGMENTS):
         head = source.read(at, 4)
-        if len(head) < 4 or head[0] != 0xFF:
+        if len(head) < 4:
             return
+        if head[0] != 0xFF:  # stray bytes between segments: decoders skip them too
+            stray = source.read(at, MAX_STRAY_BYTES).find(b"\xff")
+            if stray < 0:
+                return
+            at += stray
+            continue
         marker = head[1]
         if marker == 0xFF:  # fill byte
             at += 1

@@ -12,7 +12,7 @@ from landsight.photo.tiff import ExifTags, Tag, clean_text
 _MAX_TEXT: Final = 120
 _SCREENSHOT: Final = re.compile(r"screen\s?shot|screen\s?capture|\bspectacle\b|\bflameshot\b|\bsnipping\b|\bgrim\b", re.IGNORECASE)
 _SCANNER: Final = re.compile(
-    r"vuescan|silverfast|epson scan|\bscan(ner|snap|jet|wizard)|canoscan|photoscan|\bperfection\b|opticfilm|coolscan|\bmfp\b|\blide ?\d{2,3}\b",
+    r"vuescan|silverfast|epson scan|\bscan(ner|snap|jet|wizard)|canoscan|photoscan|\bperfection\b|opticfilm|coolscan|\bmf[cp]\b|\blide ?\d{2,3}\b",
     re.IGNORECASE,
 )
 #: EXIF FileSource: 1 a film scanner, 2 a reflection print scanner, 3 a camera.

@@ -106,6 +106,8 @@ def read_tags(source: ByteSource) -> ExifTags:
     tags = ExifTags()
     head = source.read(0, 8)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
+    if head[:4] in (b"II+\0", b"MM\0+"):  # BigTIFF: files of many gigabytes, not photos of a camera
+        return tags
     if order is None or len(head) < 8 or struct.unpack_from(order + "H", head, 2)[0] not in _MAGIC:
         tags.damage.append("the EXIF block does not start like one")
         return tags
