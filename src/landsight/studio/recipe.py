@@ -10,7 +10,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from landsight.errors import BundleError, RecipeError
 from landsight.photo.prepare import Preparation
@@ -22,7 +22,7 @@ class DataRecipe:
     """Where the pictures come from and which of them train.
 
     ``root``: folder, environment variables allowed. A picture whose longer side is at most ``small_px`` is of the small kind: it is
-    cached as it is, larger ones squashed to working_px x working_px. ``hold_out``: classes whose large pictures leave training and
+    cached as it is, larger ones at working_px: squashed to a square, or the shorter side fitted. ``hold_out``: classes whose large pictures leave training and
     form the subset "held_out". ``exclude``: classes left out altogether. ``cache``: folder of decoded pixels; empty: inside the run.
     """
 
@@ -33,6 +33,7 @@ class DataRecipe:
     validation_share: float = 0.1
     duplicate_distance: int = 3
     working_px: int = 256
+    working_shape: Literal["squash", "fit"] = "squash"
     small_px: int = 96
     cache: str = ""
 
@@ -43,6 +44,7 @@ class ViewsRecipe:
 
     ``degrade_large``/``degrade_small``: chance that a view is shrunk to between the two sizes of ``degrade_large_px``/``degrade_small_px``
     (log-uniform), mostly passed through JPEG, and enlarged again, so that size, blur and compression tell nothing about the source.
+    ``square_crop``: chance that the crop is square in the picture's own pixels before max_aspect is applied (needs data.working_shape = "fit").
     """
 
     min_area: float = 0.3
@@ -60,6 +62,7 @@ class ViewsRecipe:
     blur_px: tuple[float, float] = (0.4, 1.6)
     colour: float = 0.8
     grey: float = 0.05
+    square_crop: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,9 @@ class ScheduleRecipe:
 
 @dataclass(frozen=True, slots=True)
 class TrainRecipe:
-    """``losses``: weight by loss name. ``mask_sharp``: sharp views learn nothing about classes that have small pictures only.
+    """``losses``: weight by loss name. ``absent_large_logit``: added, for sharp views of large pictures,
+    to the logits of labels that have no large picture: a very low number takes them out of the softmax, so that sharpness teaches nothing
+    about them; a soft one (log of a share) only weakens it; 0 is off. ``absent_small_logit``: the same for views of small pictures.
 
     ``evaluate_every`` epochs (0: only after the last); ``subset_cap``: at most so many pictures a look (0: all).
     """
@@ -109,7 +114,8 @@ class TrainRecipe:
     threads: int = 0
     losses: Mapping[str, float] = field(default_factory=lambda: {"cross_entropy": 1.0})
     label_smoothing: float = 0.0
-    mask_sharp: bool = True
+    absent_large_logit: float = -1e4
+    absent_small_logit: float = 0.0
     evaluate_every: int = 4
     subset_cap: int = 0
 
@@ -231,6 +237,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return _build(hint, value, where)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in arguments:
+            return None
         return next(_value(a, value, where) for a in arguments if a is not type(None))
     if origin is typing.Literal:
         if value not in arguments:

@@ -13,7 +13,7 @@ from landsight.errors import RecipeError
 def nearest(name: str, known: object) -> str:
     """Advice for a name that is not known: the closest one, or the whole list."""
     names = sorted(str(k) for k in known)  # type: ignore[attr-defined]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(names)}."
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,27 @@ from landsight.studio.data.samples import Sample
 _FORMAT = 1
 
 Decode = Callable[[Path, int], ImageU8]
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """How pictures are stored. Both sides at most ``small_px``: as they are. Larger: "squash" to px x px, or "fit" the shorter side to px.
+
+    Bicubic, antialiased. Nothing is enlarged by "fit", and its longer side is at most four times px (panoramas).
+    """
+
+    px: int
+    small_px: int
+    shape: Literal["squash", "fit"] = "squash"
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Stored (width, height) of a picture."""
+        if max(width, height) <= self.small_px:
+            return width, height
+        if self.shape == "squash":
+            return self.px, self.px
+        scale = min(1.0, self.px / min(width, height))
+        return min(round(width * scale), 4 * self.px), min(round(height * scale), 4 * self.px)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +93,13 @@ def build(
     items: Sequence[Sample],
     *,
     root: Path,
-    working_px: int,
-    small_px: int,
+    working: Working,
     decode: Decode | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Cache:
-    """Open the cache of exactly these files and settings below ``root``, or make it. A half-made one is never seen: it is renamed when done.
-
-    Pictures with both sides at most ``small_px`` are stored as they are, others squashed to working_px x working_px (bicubic, antialiased).
-    """
+    """Open the cache of exactly these files and settings below ``root``, or make it. A half-made one is never seen: it is renamed when done."""
     decode = decode or read_pixels
-    settings = {"format": _FORMAT, "working_px": working_px, "small_px": small_px}
+    settings = {"format": _FORMAT, **asdict(working)}
     digest = _digest(items, settings)
     folder = root / digest[:16]
     if (folder / "index.json").is_file():
@@ -91,7 +108,7 @@ def build(
     partial.mkdir(parents=True)
     try:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            results = pool.map(lambda s: _decode_one(s, working_px, small_px, decode), items)
+            results = pool.map(lambda s: _decode_one(s, working, decode), items)
             index = _write(partial / "pixels.u8", zip(items, results, strict=True), len(items), progress)
         text = json.dumps({**settings, "digest": digest, **index}, ensure_ascii=False)
         (partial / "index.json").write_text(text, encoding="utf-8")
@@ -110,16 +127,17 @@ def read_pixels(path: Path, decode_px: int) -> ImageU8:
     return read(path, limits=Limits.from_environment(), decode_px=decode_px).pixels_hwc_u8
 
 
-def _decode_one(sample: Sample, working_px: int, small_px: int, decode: Decode) -> tuple[ImageU8, bool, str] | PhotoError:
+def _decode_one(sample: Sample, working: Working, decode: Decode) -> tuple[ImageU8, bool, str] | PhotoError:
     try:
-        pixels = decode(sample.path, working_px)
+        pixels = decode(sample.path, working.px)
     except PhotoError as error:
         return error
     code = f"{difference_hash(pixels):016x}"
-    small = max(pixels.shape[:2]) <= small_px
-    if not small:
-        pixels = np.asarray(Image.fromarray(pixels).resize((working_px, working_px), Image.Resampling.BICUBIC))
-    return pixels, small, code
+    height, width = pixels.shape[:2]
+    size = working.size(width, height)
+    if size != (width, height):
+        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    return pixels, max(width, height) <= working.small_px, code
 
 
 def _write(
@@ -147,7 +165,7 @@ def _write(
     return {"entries": entries, "corrupt": corrupt}
 
 
-def _digest(items: Sequence[Sample], settings: dict[str, int]) -> str:
+def _digest(items: Sequence[Sample], settings: dict[str, Any]) -> str:
     """Of every file's name and bytes, and the settings. Reading is a small part of decoding."""
     total = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for sample in items:

@@ -13,7 +13,7 @@ import numpy as np
 
 from landsight.errors import DataError
 from landsight.studio.data import duplicates
-from landsight.studio.data.cache import Cache, Corrupt, Decode, build
+from landsight.studio.data.cache import Cache, Corrupt, Decode, Working, build
 from landsight.studio.data.readers import READERS
 from landsight.studio.data.samples import Samples
 from landsight.studio.data.split import carve_validation
@@ -56,9 +56,8 @@ def check(
     everything = reader.read("train")
     _known_labels(recipe, everything.labels)
     given = reader.read("validation", everything.labels) if "validation" in reader.splits() else None
-    cache = build(
-        everything.items, root=cache_root, working_px=recipe.working_px, small_px=recipe.small_px, decode=decode, progress=progress
-    )
+    working = Working(recipe.working_px, recipe.small_px, recipe.working_shape)
+    cache = build(everything.items, root=cache_root, working=working, decode=decode, progress=progress)
     grouped, groups = _grouped(everything, cache, recipe.duplicate_distance)
     kept = _without(grouped, recipe.exclude)
     held_keys = {s.key for s in kept.items if not s.small and kept.labels[s.truth] in recipe.hold_out}
@@ -74,10 +73,10 @@ def check(
     return Checked(train, subsets, cache, cache.corrupt, groups)
 
 
-def has_large(samples: Samples) -> list[bool]:
-    """For each label: does it have a large picture here."""
-    large = {s.truth for s in samples.items if not s.small}
-    return [i in large for i in range(len(samples.labels))]
+def has_kind(samples: Samples, *, small: bool) -> list[bool]:
+    """For each label: does it have a small (a large) picture here."""
+    present = {s.truth for s in samples.items if s.small == small}
+    return [i in present for i in range(len(samples.labels))]
 
 
 def _grouped(samples: Samples, cache: Cache, distance: int) -> tuple[Samples, int]:

@@ -25,7 +25,7 @@ def view(image_hwc_u8: ImageU8, small: bool, side: int, recipe: ViewsRecipe, rng
     Shape: (h, w, 3) uint8 -> (side, side, 3) uint8, and whether the view is sharp: from a large picture and not shrunk on the way.
     """
     height, width = image_hwc_u8.shape[:2]
-    share_w, share_h = _crop_shares(recipe, rng)
+    share_w, share_h = _crop_shares(recipe, width / height, rng)
     left, top = rng.uniform(0, 1 - share_w) * width, rng.uniform(0, 1 - share_h) * height
     # Rounding must not push the box over the edge: Pillow refuses that.
     box = (left, top, min(left + share_w * width, width), min(top + share_h * height, height))
@@ -42,14 +42,19 @@ def view(image_hwc_u8: ImageU8, small: bool, side: int, recipe: ViewsRecipe, rng
     return np.asarray(_recoloured(_moved(image, recipe, rng), recipe, rng)), sharp
 
 
-def _crop_shares(recipe: ViewsRecipe, rng: np.random.Generator) -> tuple[float, float]:
-    """Width and height of the crop as shares of the picture: area uniform, aspect log-uniform, drawn again while too small."""
+def _crop_shares(recipe: ViewsRecipe, shape: float, rng: np.random.Generator) -> tuple[float, float]:
+    """Width and height of the crop as shares of the picture: area uniform, aspect log-uniform, drawn again while too small.
+
+    ``shape``: width / height of the picture. With square_crop's chance the aspect is that of the picture's own pixels, not of its shares.
+    """
+    base = 1 / shape if recipe.square_crop > 0 and rng.random() < recipe.square_crop else 1.0
+    largest = min(base, 1 / base)
     w = h = 1.0
     for _ in range(5):
-        area = rng.uniform(recipe.min_area, 1.0)
-        aspect = float(np.exp(rng.uniform(-np.log(recipe.max_aspect), np.log(recipe.max_aspect))))
+        area = rng.uniform(recipe.min_area, 1.0) * largest
+        aspect = base * float(np.exp(rng.uniform(-np.log(recipe.max_aspect), np.log(recipe.max_aspect))))
         w, h = min((area * aspect) ** 0.5, 1.0), min((area / aspect) ** 0.5, 1.0)
-        if w * h > recipe.min_area * 0.93:
+        if w * h > recipe.min_area * 0.93 * largest:
             break
     return w, h
 

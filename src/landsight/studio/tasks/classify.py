@@ -15,59 +15,58 @@ from landsight.answer import classify as answer
 from landsight.bundle.manifest import Metric
 from landsight.photo.prepare import ImageU8
 from landsight.studio import metrics
-from landsight.studio.data.check import Checked, has_large
+from landsight.studio.data.check import Checked, has_kind
 from landsight.studio.data.samples import Sample
 from landsight.studio.data.views import view
 from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
 from landsight.studio.tasks.losses import LOSSES
 
-#: Added to a logit it takes the label out of the softmax without an infinity in the gradient.
-_OUT = -1e4
-
 
 class Classify:
     """One label a picture, learnt by cross-entropy.
 
-    ``has_large``: for each label whether training has a large picture of it. With ``mask_sharp``, sharp views leave the labels without
-    one out of their softmax: else being sharp would teach the network that it cannot be one of them, and people's photos are sharp.
+    ``has_large``, ``has_small``: for each label whether training has a picture of that kind. Sharp views weaken the labels without a large
+    one in their softmax (train.absent_large_logit): else being sharp would teach that it cannot be one of them, and people's photos are sharp.
     """
 
     name = "classify"
     main_metric = "top1"
     answer_module: ModuleType = answer
 
-    def __init__(self, recipe: Recipe, labels: Sequence[str], has_large: Sequence[bool]) -> None:
+    def __init__(self, recipe: Recipe, labels: Sequence[str], has_large: Sequence[bool], has_small: Sequence[bool]) -> None:
         self.recipe = recipe
         self.labels = tuple(labels)
         self.has_large = tuple(has_large)
+        self.has_small = tuple(has_small)
         self._losses = {name: resolve(LOSSES, name, "loss") for name in recipe.train.losses}
-        hidden = [recipe.train.mask_sharp and any(has_large) and not large for large in has_large]
-        self._mask = torch.tensor(hidden, dtype=torch.float32) * _OUT
+        self._absent_large = _absent(has_large) * recipe.train.absent_large_logit
+        self._absent_small = _absent(has_small) * recipe.train.absent_small_logit
 
     @classmethod
     def from_data(cls, recipe: Recipe, checked: Checked) -> Classify:
         """Labels and kinds from the training part."""
-        return cls(recipe, checked.labels, has_large(checked.train))
+        return cls(recipe, checked.labels, has_kind(checked.train, small=False), has_kind(checked.train, small=True))
 
     @classmethod
     def from_state(cls, recipe: Recipe, state: Mapping[str, Any]) -> Classify:
         """The inverse of ``state``."""
-        return cls(recipe, state["labels"], state["has_large"])
+        return cls(recipe, state["labels"], state["has_large"], state["has_small"])
 
     def state(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {"labels": list(self.labels), "has_large": list(self.has_large)}
+        return {"labels": list(self.labels), "has_large": list(self.has_large), "has_small": list(self.has_small)}
 
     def view(self, image_hwc_u8: ImageU8, sample: Sample, side: int, rng: np.random.Generator) -> tuple[ImageU8, dict[str, NDArray[Any]]]:
-        """Targets: label (int64) and sharp (bool)."""
+        """Targets: label (int64), sharp and small (bool)."""
         image, sharp = view(image_hwc_u8, sample.small, side, self.recipe.views, rng)
-        return image, {"label": np.array(sample.truth, np.int64), "sharp": np.array(sharp)}
+        return image, {"label": np.array(sample.truth, np.int64), "sharp": np.array(sharp), "small": np.array(sample.small)}
 
     def losses(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Shape: outputs["logits"] (n, k); targets label (n,), sharp (n,)."""
-        mask = self._mask.to(outputs["logits"].device)
-        logits = outputs["logits"].float() + mask * targets["sharp"][:, None].float()
+        """Shape: outputs["logits"] (n, k); targets label, sharp, small (n,)."""
+        logits = outputs["logits"].float()
+        logits = logits + self._absent_large.to(logits.device) * targets["sharp"][:, None].float()
+        logits = logits + self._absent_small.to(logits.device) * targets["small"][:, None].float()
         smoothing = self.recipe.train.label_smoothing
         return {name: loss(logits, targets["label"], smoothing) for name, loss in self._losses.items()}
 
@@ -82,3 +81,8 @@ class Classify:
     def focus(self, outputs: Mapping[str, Tensor], what: int) -> Tensor:
         """Sum over the batch of the logit of label ``what``."""
         return outputs["logits"][:, what].sum()
+
+
+def _absent(present: Sequence[bool]) -> Tensor:
+    """(k,) float32: 1 where a label has no picture of a kind that others have."""
+    return torch.tensor([float(any(present) and not here) for here in present])

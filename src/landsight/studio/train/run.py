@@ -181,14 +181,17 @@ def look(engine: TorchEngine, task: Task, recipe: Recipe, samples: Samples, deco
         engine, [s.path for s in items], recipe.input, task.answer_module.WANTS, decode=decode, on_error=lambda *_: None
     )
     index = found.pop("index")
+    if not len(index):
+        return {}
     answers = task.answer_module.decode(found, manifest_of(recipe, task), {})
     return task.score(answers, [items[int(i)].truth for i in index])
 
 
 def _weights(trainer: Trainer) -> dict[str, torch.Tensor]:
     """The weights that are used: the average where there is one."""
-    tensors = trainer.average.tensors if trainer.average else trainer.net.state_dict()
-    return {f"ema.{n}": t for n, t in tensors.items()}
+    if trainer.average is None:
+        return {f"net.{n}": t for n, t in trainer.net.state_dict().items()}
+    return {f"ema.{n}": t for n, t in trainer.average.tensors.items()}
 
 
 def _previous(recipe: Recipe, out: Path) -> Checkpoint | None:

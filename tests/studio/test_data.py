@@ -1,0 +1,191 @@
+"""Reader, check, duplicates, split, cache."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from landsight.errors import DataError
+from landsight.studio.data import duplicates
+from landsight.studio.data.cache import Working
+from landsight.studio.data.check import check, has_kind
+from landsight.studio.data.readers.folder import FolderReader
+from landsight.studio.data.samples import Sample, Samples
+from landsight.studio.data.split import carve_validation
+from landsight.studio.random import number_of
+
+from .conftest import CLASSES, draw, tiny_recipe, write_folder
+
+
+def test_folder_reader(folder: Path) -> None:
+    reader = FolderReader(folder)
+    assert list(reader.splits()) == ["test", "train"]
+    train = reader.read("train")
+    assert train.labels == CLASSES
+    assert len(train) == 30
+    assert train.items[0].name == "train/blue/000.png"
+    assert [s.truth for s in train.items] == [0] * 10 + [1] * 10 + [2] * 10
+
+
+@pytest.mark.parametrize("name", ["valid", "validation", "val"])
+def test_validation_folder_by_its_usual_names(tmp_path: Path, name: str) -> None:
+    root = write_folder(tmp_path / "d", each=2)
+    (root / "test").rename(root / name)
+    assert set(FolderReader(root).splits()) == {"train", "validation"}
+    checked = check(tiny_recipe(root).data, 0, tmp_path / "cache")
+    assert (len(checked.train), len(checked.subsets["validation"])) == (6, 9)
+
+
+def test_reader_errors_say_what_and_what_to_do(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        FolderReader(tmp_path / "none")
+    with pytest.raises(DataError, match=r"no part 'tets'. Did you mean 'test'"):
+        FolderReader(folder).read("tets")
+    with pytest.raises(DataError, match="'red'"):
+        FolderReader(folder).read("test", ("blue", "green"))
+    (tmp_path / "one" / "a").mkdir(parents=True)
+    with pytest.raises(DataError, match="at least two folders"):
+        FolderReader(tmp_path / "one").read("train")
+    (tmp_path / "one" / "b").mkdir()
+    with pytest.raises(DataError, match="no file in any class folder"):
+        FolderReader(tmp_path / "one").read("train")
+
+
+def test_corrupt_files_are_named_dropped_and_counted(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "d", each=4)
+    (root / "train" / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    (root / "train" / "blue" / "note.txt").write_text("hello")
+    checked = check(tiny_recipe(root).data, 0, tmp_path / "cache")
+    assert sorted(c.name for c in checked.corrupt) == ["train/blue/note.txt", "train/red/broken.jpg"]
+    assert all(c.reason for c in checked.corrupt)
+    assert len(checked.train) + len(checked.subsets["validation"]) == 12
+    assert len(checked.summary()["corrupt"]) == 2
+
+
+def test_cache_holds_small_pictures_as_they_are_and_large_ones_squashed(folder: Path, tmp_path: Path) -> None:
+    checked = check(tiny_recipe(folder).data, 0, tmp_path)
+    sizes = {(s.small, checked.cache[s.key].shape) for s in checked.train.items}
+    assert sizes == {(True, (32, 32, 3)), (False, (48, 48, 3))}
+    small = next(s for s in checked.train.items if s.small)
+    assert np.array_equal(checked.cache[small.key], np.asarray(Image.open(small.path)))
+    assert not checked.cache[small.key].flags.writeable
+    assert has_kind(checked.train, small=False) == [True, True, False]
+    assert has_kind(checked.train, small=True) == [True, True, True]
+
+
+def test_cache_is_made_once_for_the_same_files_and_anew_for_others(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "d", each=2)
+    calls: list[Path] = []
+
+    def decode(path: Path, decode_px: int) -> np.ndarray:
+        calls.append(path)
+        return np.asarray(Image.open(path))
+
+    data = tiny_recipe(root).data
+    first = check(data, 0, tmp_path / "cache", decode=decode).cache
+    again = check(data, 0, tmp_path / "cache", decode=decode).cache
+    assert len(calls) == 6
+    assert first.digest == again.digest
+    draw("red", 77, (32, 32)).save(root / "train" / "red" / "000.png")
+    assert check(data, 0, tmp_path / "cache", decode=decode).cache.digest != first.digest
+    key = next(iter(first.entries))
+    assert np.array_equal(pickle.loads(pickle.dumps(first))[key], first[key])
+    assert not list((tmp_path / "cache").glob("*.partial*"))
+
+
+@pytest.mark.parametrize(
+    ("size", "shape", "stored"),
+    [
+        ((96, 96), "squash", (96, 96)),
+        ((97, 96), "squash", (256, 256)),
+        ((512, 768), "fit", (256, 384)),
+        ((200, 300), "fit", (200, 300)),
+        ((9000, 300), "fit", (1024, 256)),
+    ],
+)
+def test_stored_size(size: tuple[int, int], shape: str, stored: tuple[int, int]) -> None:
+    assert Working(256, 96, shape).size(*size) == stored  # type: ignore[arg-type]
+
+
+def test_exclude_and_hold_out(folder: Path, tmp_path: Path) -> None:
+    checked = check(tiny_recipe(folder, 'data.exclude=["blue"]', 'data.hold_out=["green"]').data, 0, tmp_path)
+    assert checked.labels == ("green", "red")
+    held = checked.subsets["held_out"]
+    assert {(s.truth, s.small) for s in held.items} == {(0, False)}
+    assert len(held) == 5
+    assert not {s.key for s in held.items} & {s.key for s in (*checked.train.items, *checked.subsets["validation"].items)}
+    with pytest.raises(DataError, match=r"'bleu'. Did you mean 'blue'"):
+        check(tiny_recipe(folder, 'data.exclude=["bleu"]').data, 0, tmp_path)
+
+
+def test_difference_hash_is_the_same_smaller_and_compressed_but_not_for_another_picture(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    blocks = Image.fromarray(rng.integers(0, 256, (9, 9, 3)).astype(np.uint8)).resize((300, 200), Image.Resampling.BICUBIC)
+    other = Image.fromarray(rng.integers(0, 256, (9, 9, 3)).astype(np.uint8)).resize((300, 200), Image.Resampling.BICUBIC)
+    blocks.resize((120, 80)).save(tmp_path / "a.jpg", quality=60)
+    near = duplicates.difference_hash(np.asarray(Image.open(tmp_path / "a.jpg")))
+    code = duplicates.difference_hash(np.asarray(blocks))
+    assert (code ^ near).bit_count() <= 2
+    assert (code ^ duplicates.difference_hash(np.asarray(other))).bit_count() > 12
+    # Left half dark, right half bright: only the fourth step of each row rises (cells 4 and 5 straddle the edge, so it may be two).
+    edge = np.zeros((90, 90, 3), np.uint8)
+    edge[:, 45:] = 255
+    assert duplicates.difference_hash(edge).bit_count() in (8, 16)
+
+
+def test_groups_are_linked_by_steps() -> None:
+    # 0 and 1 differ in one bit, 1 and 3 (0b11) in one, 0 and 3 in two; 0xff00 is far from all.
+    hashes = np.array([0, 0xFF00, 1, 3], np.uint64)
+    assert duplicates.groups(hashes, 1).tolist() == [0, 1, 0, 0]
+    assert duplicates.groups(hashes, 0).tolist() == [0, 1, 2, 3]
+    assert duplicates.groups(hashes, -1).tolist() == [0, 1, 2, 3]
+    many = np.array([7, *range(1 << 20, 3_000 + (1 << 20)), 7], np.uint64)
+    assert duplicates.groups(many, 0)[[0, -1]].tolist() == [0, 0]
+
+
+def _samples(groups: list[int]) -> Samples:
+    items = [Sample(Path(f"{i}"), f"{i}", number_of(f"{i}"), i % 3, small=i % 2 == 0, group=g) for i, g in enumerate(groups)]
+    return Samples(("a", "b", "c"), tuple(items))
+
+
+def test_split_keeps_groups_together_and_takes_the_share_of_each_kind() -> None:
+    samples = _samples([i // 3 for i in range(600)])
+    train, validation = carve_validation(samples, 0.2, seed=1)
+    assert not {s.group for s in train.items} & {s.group for s in validation.items}
+    assert len(train) + len(validation) == 600
+    assert 108 <= len(validation) <= 132
+    alone = _samples(list(range(600)))
+    _, validation = carve_validation(alone, 0.1, seed=1)
+    counts = [sum(s.truth == t and s.small == small for s in validation.items) for t in range(3) for small in (False, True)]
+    assert counts == [10] * 6
+
+
+def test_split_depends_on_the_seed_and_not_on_other_files() -> None:
+    samples = _samples(list(range(300)))
+    chosen = [{s.key for s in carve_validation(samples, 0.1, seed)[1].items} for seed in (1, 1, 2)]
+    assert chosen[0] == chosen[1] != chosen[2]
+    fewer = samples.where(lambda s: s.truth != 2)
+    assert {s.key for s in carve_validation(fewer, 0.1, 1)[1].items} == {
+        s.key for s in samples.items if s.key in chosen[0] and s.truth != 2
+    }
+
+
+def test_split_never_takes_the_last_group() -> None:
+    train, validation = carve_validation(_samples([-1] * 6), 0.9, seed=0)
+    assert {(s.truth, s.small) for s in train.items} == {(i % 3, i % 2 == 0) for i in range(6)}
+    assert len(validation) == 0
+
+
+def test_the_test_part_is_never_opened(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "d", each=4)
+    shutil.rmtree(root / "test")
+    (root / "test" / "red").mkdir(parents=True)
+    (root / "test" / "red" / "x.png").symlink_to("/dev/full")
+    checked = check(tiny_recipe(root).data, 0, tmp_path / "cache")
+    assert not any("test" in s.name.split("/")[0] for part in (checked.train, *checked.subsets.values()) for s in part.items)
+    assert len(checked.cache.entries) == 12
