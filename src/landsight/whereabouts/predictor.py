@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,6 +33,8 @@ Source = str | os.PathLike[str] | bytes
 LOOK_AT_ONCE: Final = 16
 #: Photos taken ahead of the one whose answer is handed out: enough that workers never wait while the network runs, few in memory.
 _AHEAD: Final = 64
+#: Batches given to the network at once: while it runs one, the answers of the one before are weighed and handed out.
+_LOOKING: Final = 2
 #: A predictor that has looked at more pictures than this measures which engine is fastest here, for the runs to come.
 MEASURE_AFTER: Final = 200
 _MEASURE_S: Final = 0.3
@@ -74,18 +75,19 @@ class Predictor:
             answer_module(self._bundle.manifest.task)
         preparation = self._bundle.manifest.input if self._bundle else None
         self._pool = Pool(preparation, limits=limits or Limits.from_environment(), workers=workers)
-        self._turn = threading.Lock()
         self._looked = 0
         self._may_measure = runtime == "auto" and precision is None
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="landsight-engine")
-        self._engine = self._loader.submit(_open_engine, self._bundle, runtime, precision, threads) if self._bundle else None
+        # One thread has the engine: it opens it while the first photos are decoded, and then looks at one batch after the other.
+        self._network = ThreadPoolExecutor(1, thread_name_prefix="landsight-network")
+        self._engine = self._network.submit(_open_engine, self._bundle, runtime, precision, threads) if self._bundle else None
 
     def locate(self, source: Source, *, name: str | None = None) -> Located:
         """One photo; ``name`` is what to call bytes in ``Located.path``.
 
         What is wrong with the photo is in ``Located.error``; only errors of bundle or runtime are raised.
         """
-        return self._settle([self._submit(source, name).result()])[0]
+        items = [self._submit(source, name).result()]
+        return self._settle(items, self._looked_at(items).result())[0]
 
     def locate_many(self, sources: Iterable[Source]) -> Iterator[Located]:
         """One Located a source, in order, streaming with flat memory; ``sources`` may be endless.
@@ -95,15 +97,24 @@ class Predictor:
         remaining = iter(sources)
         ahead = _AHEAD if self._bundle else self._pool.workers * BATCH * 4
         waiting: deque[Future[Item]] = deque()
+        looking: deque[tuple[list[Item], Future[list[Any]]]] = deque()
         try:
             while True:
-                waiting.extend(self._submit(source) for source in itertools.islice(remaining, ahead - len(waiting)))
-                if not waiting:
+                room = ahead - len(waiting) - sum(len(items) for items, _ in looking)
+                waiting.extend(self._submit(source) for source in itertools.islice(remaining, room))
+                if waiting and len(looking) < _LOOKING and (waiting[0].done() or not looking):
+                    items = _ready(waiting)
+                    looking.append((items, self._looked_at(items)))
+                elif looking:
+                    items, answers = looking.popleft()
+                    yield from self._settle(items, answers.result())
+                else:
                     return
-                yield from self._settle(_ready(waiting))
         finally:
             for future in waiting:
                 future.cancel()
+            for _, answers in looking:
+                answers.cancel()
 
     def describe(self) -> dict[str, Any]:
         """What answers: bundle, bundle_hash, task, labels (how many), runtime, precision. Waits for the engine; all None without pixels."""
@@ -124,7 +135,7 @@ class Predictor:
         """End the workers; what is under way is dropped. Safe to call twice."""
         self._pool.close(wait=False)
         # A runtime that is still loading must not meet the end of the interpreter.
-        self._loader.shutdown(cancel_futures=True)
+        self._network.shutdown(cancel_futures=True)
 
     def __enter__(self) -> Self:
         return self
@@ -140,9 +151,8 @@ class Predictor:
         # The text as it was given: Path would turn "./a.jpg" into "a.jpg".
         return self._pool.submit(path, wants, sidecar=find_sidecar(path), name=name or os.fspath(source))
 
-    def _settle(self, items: list[Item]) -> list[Located]:
-        """Look at what could be read, and weigh all evidence."""
-        answers = self._look(items)
+    def _settle(self, items: list[Item], answers: list[Any]) -> list[Located]:
+        """Weigh all evidence about each photo."""
         manifest = self._bundle.manifest if self._bundle else None
         return [
             decide(
@@ -155,18 +165,24 @@ class Predictor:
             for item, answer in zip(items, answers, strict=True)
         ]
 
+    def _looked_at(self, items: list[Item]) -> Future[list[Any]]:
+        """What the network will answer; at once when there is nothing to look at."""
+        if any(item.prepared is not None for item in items):
+            return self._network.submit(self._look, items)
+        nothing: Future[list[Any]] = Future()
+        nothing.set_result([None] * len(items))
+        return nothing
+
     def _look(self, items: list[Item]) -> list[Any]:
-        """The network's answers; None for a photo without pixels."""
+        """The network's answers; None for a photo without pixels. Runs on the network's own thread."""
         answers: list[Any] = [None] * len(items)
         rows = [row for row, item in enumerate(items) if item.prepared is not None]
         if rows and self._bundle is not None and self._engine is not None:
             batch = np.stack([items[row].prepared for row in rows])  # type: ignore[misc]  # rows are those that have one
-            engine = self._engine.result()
-            with self._turn:
-                found = answer_batch(batch, self._bundle, engine)
-                self._measure_once(len(rows))
+            found = answer_batch(batch, self._bundle, self._engine.result())
             for row, answer in zip(rows, found, strict=True):
                 answers[row] = answer
+            self._measure_once(len(rows))
         return answers
 
     def _measure_once(self, looked: int) -> None:
