@@ -139,6 +139,19 @@ def test_a_second_run_gives_the_same_bytes_and_a_new_answer_replaces_only_ours(p
     assert path.read_bytes() == first
 
 
+def test_a_run_without_gps_keeps_the_position_measured_before_but_no_estimate(photo: Path) -> None:
+    path = write_sidecar(photo, FULL)
+    before = path.read_bytes()
+    write_sidecar(photo, SidecarEntry(shown=SHOWN, written=WHEN))
+    assert path.read_bytes() == before
+    write_sidecar(photo, SidecarEntry(shown=replace(SHOWN, city="Lutetia"), written=WHEN))
+    assert path.read_bytes() != before and b"Chile" in path.read_bytes()
+    assert read_sidecar(path, Limits()).position is not None
+    write_sidecar(photo, SidecarEntry(camera=replace(CAMERA, estimate=True), written=WHEN))
+    write_sidecar(photo, SidecarEntry(shown=SHOWN, written=WHEN))
+    assert b"Chile" not in path.read_bytes() and b"Paris" in path.read_bytes()
+
+
 FOREIGN = packet(
     'photoshop:City="Mine" xmlns:dt="http://darktable.sf.net/" dt:history="8"',
     "<!-- kept --><dt:list><rdf:Seq><rdf:li>é > ü</rdf:li></rdf:Seq></dt:list>",

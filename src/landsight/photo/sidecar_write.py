@@ -101,7 +101,8 @@ def merge(document: bytes, entry: SidecarEntry, target: Path) -> bytes:
         raise _refused(target, read.broken or "it holds no XMP in UTF-8", "Repair it or move it away.")
     ours = [spot for spot in _spots(document, target).descriptions if _is_ours(document[spot.start : spot.end])]
     foreign = xmp.parse(_without(document, ours)).properties
-    block = _block(entry, foreign, read.about)
+    kept = _measured_camera(document[ours[0].start : ours[0].end]) if ours and entry.camera is None else None
+    block = _block(entry, foreign, read.about, kept)
     if block is None:
         return document
     if len(ours) == 1:
@@ -116,27 +117,44 @@ def merge(document: bytes, entry: SidecarEntry, target: Path) -> bytes:
     return document[: spots.insert] + b" " + block + b"\n " + document[spots.insert :]
 
 
-def _block(entry: SidecarEntry, foreign: xmp.Properties, about: str) -> bytes | None:
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Lines of a block that speak of the camera, as they stand in it."""
+
+    attributes: list[str]
+    location: list[str]
+
+
+def _measured_camera(block: bytes) -> _Lines | None:
+    """What an untouched earlier block says of a measured camera position: a run with --no-gps must not lose it."""
+    lines = block.decode("utf-8").split("\n")
+    last = next(i for i, line in enumerate(lines[2:], start=2) if line.endswith(">"))
+    attributes = [line.removesuffix(">") for line in lines[2 : last + 1] if line.startswith(("   exif:GPS", "   photoshop:"))]
+    if not any("exif:GPS" in line for line in attributes) or any("landsight:EstimatedPosition" in line for line in lines[: last + 1]):
+        return None
+    first, end = "   <Iptc4xmpExt:LocationCreated>", "   </Iptc4xmpExt:LocationCreated>"
+    return _Lines(attributes, lines[lines.index(first) : lines.index(end) + 1] if first in lines else [])
+
+
+def _block(entry: SidecarEntry, foreign: xmp.Properties, about: str, kept: _Lines | None) -> bytes | None:
     """Our sealed rdf:Description. What others wrote already is left out of it; None when they wrote it all."""
     camera = None if _contradicts(entry.camera, foreign) else entry.camera
-    attributes = list(_camera_attributes(camera, foreign))
-    locations = [
-        line
-        for name, place in (("LocationCreated", camera), ("LocationShown", entry.shown))
-        if place is not None and (xmp.IPTC_EXT, name) not in foreign
-        for line in _location(name, place)
-    ]
+    attributes = kept.attributes if kept else [f"   {name}={_quoted(value)}" for name, value in _camera_attributes(camera, foreign)]
+    locations = kept.location if kept else []
+    for name, place in (("LocationCreated", camera), ("LocationShown", entry.shown)):
+        if place is not None and (xmp.IPTC_EXT, name) not in foreign:
+            locations = [*locations, *_location(name, place)]
     if not attributes and not locations:
         return None
     # Another program may have taken our block over and spread it; a property must not be there twice.
     is_first = (xmp.LANDSIGHT, "Written") not in foreign
     if is_first:
         written = (entry.written or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        attributes.insert(0, ("landsight:Written", written))
+        attributes = [f"   landsight:Written={_quoted(written)}", *attributes]
     lines = [
         f'<rdf:Description rdf:about={_quoted(about)} xmlns:rdf="{xmp.RDF}" xmlns:exif="{xmp.EXIF}" xmlns:photoshop="{xmp.PHOTOSHOP}"',
         f'   xmlns:Iptc4xmpExt="{xmp.IPTC_EXT}" xmlns:landsight="{xmp.LANDSIGHT}"',
-        *(f"   {name}={_quoted(value)}" for name, value in attributes),
+        *attributes,
     ]
     lines[-1] += ">"
     block = "\n".join([*lines, *locations, "  </rdf:Description>"]).encode("utf-8")

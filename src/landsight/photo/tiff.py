@@ -1,7 +1,8 @@
 """The directories of a TIFF structure, which is also what EXIF is: strict about bounds, forgiving about the rest.
 
-Pillow's Image.Exif is not used for this: it decodes every tag, raises on many of the broken blocks that real photos carry, and turns
-0/0 into NaN; docs/decisions has the measurements. Here only wanted tags are read, each step is bounded, and damage is reported.
+Pillow's Image.Exif is not used for this: it takes 0.36 ms for a block where this takes 0.02 ms (133 blocks of real photos), because it
+decodes every tag; and it does not tell what was damaged, which decides here between "absent" and "malformed". Only wanted tags are
+read, each step is bounded, and damage is reported.
 
 Reference: TIFF 6.0 section 2; EXIF 2.32 (CIPA DC-008) section 4.6.
 """
