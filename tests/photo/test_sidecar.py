@@ -284,7 +284,7 @@ def test_a_folder_or_disk_that_cannot_be_written_to(photo: Path, monkeypatch: py
     assert len(list(photo.parent.iterdir())) == 2
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(
     st.floats(-90, 90),
     st.floats(-180, 180),

@@ -12,14 +12,12 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from xml.sax.saxutils import quoteattr
 
 from landsight.errors import LandsightError
 from landsight.photo import gps, xmp
@@ -239,7 +237,9 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(_FORBIDDEN.sub("", text))
+    """An attribute's value. Line ends would be read back as blanks; xml.sax.saxutils, which knows that too, imports urllib.request."""
+    value = _escaped(text).replace('"', "&quot;")
+    return '"' + value.replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;") + '"'
 
 
 def _seal(block: bytes) -> bytes:
@@ -274,7 +274,7 @@ def _read(target: Path) -> bytes:
 
 def _replace(target: Path, before: bytes | None, after: bytes) -> None:
     """Write beside, flush to disk, look once more that nobody changed the target, then put it in place in one step."""
-    temporary = target.with_name(f".landsight-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".landsight-{os.urandom(8).hex()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except OSError as error:
