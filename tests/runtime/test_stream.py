@@ -22,7 +22,7 @@ from landsight.runtime import lane
 from landsight.runtime.stream import FACTS, Pool
 
 PREPARATION = Preparation(8, 8)
-QUICK = Limits(max_seconds=0.3, max_memory=600_000_000)
+QUICK = Limits(max_seconds=0.5, max_memory=600_000_000)
 ROGUE = "rogue_worker"
 
 
@@ -222,7 +222,7 @@ def test_closing_without_waiting_drops_what_is_left() -> None:
     pids = pool.worker_pids()
     start = time.monotonic()
     pool.close(wait=False)
-    assert time.monotonic() - start < 0.9
+    assert time.monotonic() - start < 4  # waiting would take 10 s
     assert all(future.cancelled() or isinstance(future.exception(), CancelledError) for future in futures)
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     with pytest.raises(UsageError, match="closed"):

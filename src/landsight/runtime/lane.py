@@ -137,6 +137,8 @@ class Lane(threading.Thread):
             self._messages.append(deque(jobs))
             if is_waiting:
                 self._since = time.monotonic()
+                if jobs[0].is_alone and self._has_grown(_BLAMED_GROWTH):
+                    self._bury()
             self._send(jobs)
         return bool(self._messages) and not self._is_abandoned
 
@@ -174,10 +176,10 @@ class Lane(threading.Thread):
         self._failed_starts = 0
         if not was_ready:
             self._since = time.monotonic()
-        grown = worker.address_space - worker.first_address_space
+        may_be_innocent = self._has_grown(_BLAMED_GROWTH) and not job.is_alone
         worker.served += 1
         worker.address_space = reply.address_space
-        if reply.error is not None and reply.error.code == "too_much_memory" and not job.is_alone and grown > self._share(_BLAMED_GROWTH):
+        if reply.error is not None and reply.error.code == "too_much_memory" and may_be_innocent:
             self._retry_all_elsewhere()
             return
         message.popleft()
@@ -237,13 +239,12 @@ class Lane(threading.Thread):
             worker.stop()
 
     def _is_worn(self) -> bool:
-        worker = self._worker
-        if worker is None:
-            return False
-        return worker.served >= _RECYCLE_PHOTOS or worker.address_space - worker.first_address_space > self._share(_RECYCLE_GROWTH)
+        return self._worker is not None and (self._worker.served >= _RECYCLE_PHOTOS or self._has_grown(_RECYCLE_GROWTH))
 
-    def _share(self, part: float) -> float:
-        return part * self._pool.limits.max_memory
+    def _has_grown(self, part: float) -> bool:
+        """The worker's address space is larger than at its start by this part of the limit."""
+        worker = self._worker
+        return worker is not None and worker.address_space - worker.first_address_space > part * self._pool.limits.max_memory
 
 
 def _item(job: Job, reply: Reply) -> Item:

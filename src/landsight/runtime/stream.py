@@ -181,8 +181,8 @@ class Pool:
         with self._changed:
             if not is_waiting:
                 # A second message hides latency. It must not be taken from a lane that has none; and bytes, which may not fit in the
-                # pipe, are only written to a worker that is not writing itself.
-                if len(self._queue) <= len(self._hungry) or isinstance(self._queue[0].source, bytes):
+                # pipe, are only written to a worker that is not writing itself. A suspect gets a worker that can be replaced first.
+                if len(self._queue) <= len(self._hungry) or isinstance(self._queue[0].source, bytes) or self._queue[0].is_alone:
                     return []
                 return self._take_batch()
             self._hungry.add(lane)
