@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landsight.answer.calibration import Looked, head, known_features, known_probability, logistic, project, softmax, three_outcomes
 from landsight.bundle.manifest import Manifest
 
-Looked = Literal["landmark", "unknown_place", "not_a_place"]
+__all__ = ["WANTS", "ClassAnswer", "Looked", "decode"]
 
 #: The outputs that decode needs.
 WANTS: tuple[str, ...] = ("logits", "embedding")
@@ -34,8 +35,16 @@ class ClassAnswer:
 
 def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> list[ClassAnswer]:
     """Shape: outputs["logits"] (n, k), outputs["embedding"] (n, d); ``arrays`` is the bundle's arrays.npz. Returns n answers."""
-    logits = outputs["logits"].astype(np.float64) / float(manifest.calibration.get("temperature", 1.0))
-    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = (exp / exp.sum(axis=1, keepdims=True)).astype(np.float32)
+    logits, embedding = outputs["logits"], outputs["embedding"]
+    temperature = float(manifest.calibration.get("temperature", 1.0))
+    probabilities = softmax(logits, temperature).astype(np.float32)
     orders = np.argsort(-probabilities, axis=1, kind="stable")
-    return [ClassAnswer(p, order, None, None, None) for p, order in zip(probabilities, orders, strict=True)]
+    if not manifest.decision:
+        return [ClassAnswer(p, order, None, None, None) for p, order in zip(probabilities, orders, strict=True)]
+    features = known_features(logits, embedding, temperature=temperature, decision=manifest.decision, arrays=arrays)
+    known = known_probability(features, manifest.decision)
+    place = logistic(head(project(embedding, arrays), arrays["place_weights"]))
+    looked = three_outcomes(known, place, manifest.decision)
+    return [
+        ClassAnswer(p, order, float(k), float(q), said) for p, order, k, q, said in zip(probabilities, orders, known, place, looked, strict=True)
+    ]

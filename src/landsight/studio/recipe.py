@@ -61,19 +61,26 @@ class ViewsRecipe:
     blur: float = 0.15
     blur_px: tuple[float, float] = (0.4, 1.6)
     colour: float = 0.8
+    brightness: tuple[float, float] = (0.7, 1.3)
+    contrast: tuple[float, float] = (0.7, 1.3)
+    saturation: tuple[float, float] = (0.5, 1.4)
     grey: float = 0.05
     square_crop: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class NetRecipe:
-    """``name``: a key of studio.nets.table, or "timm:NAME". ``frozen_blocks``: the stem and so many blocks keep their weights (0: all learn)."""
+    """``name``: a key of studio.nets.table, or "timm:NAME". ``frozen_blocks``: the stem and so many blocks keep their weights (0: all learn).
+
+    ``mix_style``: chance that a picture's feature map takes on the statistics of another's, after the frozen blocks and half-way through.
+    """
 
     name: str = "efficientnet_lite0"
     pretrained: bool = True
     dropout: float = 0.2
     frozen_blocks: int = 5
     norm_momentum: float = 0.05
+    mix_style: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,8 @@ class ScheduleRecipe:
 class TrainRecipe:
     """``losses``: weight by loss name. ``absent_large_logit``: added, for sharp views of large pictures,
     to the logits of labels that have no large picture: a very low number takes them out of the softmax, so that sharpness teaches nothing
-    about them; a soft one (log of a share) only weakens it; 0 is off. ``absent_small_logit``: the same for views of small pictures.
+    about them; a soft one (log of a share) only weakens it; 0 is off. ``absent_small_logit``: the same for views of small pictures,
+    ``absent_shrunk_logit``: for shrunk views of large pictures. ``cutmix``, ``mixup``: chance that a batch is mixed that way.
 
     ``evaluate_every`` epochs (0: only after the last); ``subset_cap``: at most so many pictures a look (0: all).
     """
@@ -116,6 +124,9 @@ class TrainRecipe:
     label_smoothing: float = 0.0
     absent_large_logit: float = -1e4
     absent_small_logit: float = 0.0
+    absent_shrunk_logit: float = 0.0
+    cutmix: float = 0.0
+    mixup: float = 0.0
     evaluate_every: int = 4
     subset_cap: int = 0
 

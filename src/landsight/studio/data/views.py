@@ -85,9 +85,9 @@ def _recoloured(image: Image.Image, recipe: ViewsRecipe, rng: np.random.Generato
     if rng.random() < recipe.blur:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(*recipe.blur_px)))
     if rng.random() < recipe.colour:
-        image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.7, 1.3))
-        image = ImageEnhance.Contrast(image).enhance(rng.uniform(0.7, 1.3))
-        image = ImageEnhance.Color(image).enhance(rng.uniform(0.5, 1.4))
+        image = ImageEnhance.Brightness(image).enhance(rng.uniform(*recipe.brightness))
+        image = ImageEnhance.Contrast(image).enhance(rng.uniform(*recipe.contrast))
+        image = ImageEnhance.Color(image).enhance(rng.uniform(*recipe.saturation))
     return image.convert("L").convert("RGB") if rng.random() < recipe.grey else image
 
 

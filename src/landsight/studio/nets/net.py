@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from landsight.errors import RecipeError
+from landsight.studio.train.mix import MixStyle
 
 #: The named outputs of a classifier, in the order in which export writes them.
 OUTPUTS = ("logits", "embedding", "feature_map")
@@ -25,6 +26,7 @@ class StagedNet(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.frozen_stages = 0
+        self.mix_style = MixStyle(0.0)
 
     @abstractmethod
     def stages(self) -> list[nn.Module]:
@@ -41,7 +43,10 @@ class StagedNet(nn.Module, ABC):
             x = image_nchw
             for stage in stages[: self.frozen_stages]:
                 x = stage(x)
-        for stage in stages[self.frozen_stages :]:
+        middle = (self.frozen_stages + len(stages)) // 2
+        for number, stage in enumerate(stages[self.frozen_stages :], self.frozen_stages):
+            if self.frozen_stages and number in (self.frozen_stages, middle):
+                x = self.mix_style(x)
             x = stage(x)
         feature_map = self.finish(x)
         embedding = feature_map.mean((2, 3))

@@ -21,4 +21,5 @@ def build(recipe: NetRecipe, outputs: int) -> StagedNet:
         make = resolve(NETS, recipe.name, "network")
     net: StagedNet = make(recipe, outputs)
     net.freeze(recipe.frozen_blocks)
+    net.mix_style.chance = recipe.mix_style
     return net

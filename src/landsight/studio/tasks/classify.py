@@ -41,6 +41,7 @@ class Classify:
         self.has_small = tuple(has_small)
         self._losses = {name: resolve(LOSSES, name, "loss") for name in recipe.train.losses}
         self._absent_large = _absent(has_large) * recipe.train.absent_large_logit
+        self._absent_shrunk = _absent(has_large) * recipe.train.absent_shrunk_logit
         self._absent_small = _absent(has_small) * recipe.train.absent_small_logit
 
     @classmethod
@@ -66,6 +67,8 @@ class Classify:
         """Shape: outputs["logits"] (n, k); targets label, sharp, small (n,)."""
         logits = outputs["logits"].float()
         logits = logits + self._absent_large.to(logits.device) * targets["sharp"][:, None].float()
+        shrunk = ~(targets["sharp"] | targets["small"])
+        logits = logits + self._absent_shrunk.to(logits.device) * shrunk[:, None].float()
         logits = logits + self._absent_small.to(logits.device) * targets["small"][:, None].float()
         smoothing = self.recipe.train.label_smoothing
         return {name: loss(logits, targets["label"], smoothing) for name, loss in self._losses.items()}

@@ -19,6 +19,7 @@ from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
 from landsight.studio.tasks.task import Task
 from landsight.studio.train.ema import Average
+from landsight.studio.train.mix import mix
 from landsight.studio.train.optimise import clip, set_rate, uses_bf16
 from landsight.studio.train.schedule import SCHEDULES, Schedule
 
@@ -111,9 +112,13 @@ def _step(trainer: Trainer, batch: Batch, schedule: Schedule, bf16: bool) -> Non
     torch.manual_seed(torch_seed(recipe.train.seed, "step", *divmod(trainer.step, plan.per_epoch)))
     image_nchw = normalised(batch.image_nhwc_u8.to(trainer.device), recipe.input.mean, recipe.input.std)
     targets = {name: t.to(trainer.device) for name, t in batch.targets.items()}
+    mixed = mix(image_nchw, targets, cutmix=recipe.train.cutmix, mixup=recipe.train.mixup)
     with torch.autocast(trainer.device.type, torch.bfloat16, enabled=bf16):
-        outputs = trainer.net(image_nchw)
+        outputs = trainer.net(mixed.image)
     terms = trainer.task.losses(outputs, targets)
+    if mixed.other is not None:
+        others = trainer.task.losses(outputs, mixed.other)
+        terms = {name: mixed.share * term + (1 - mixed.share) * others[name] for name, term in terms.items()}
     loss = torch.stack([recipe.train.losses[name] * term for name, term in terms.items()]).sum()
     value = float(loss.detach())
     if not math.isfinite(value):

@@ -1,0 +1,110 @@
+"""Scores that tell "one of mine" from "a place I do not know" and "no place at all". NumPy only; studio/decision.py fits the numbers.
+
+Two logistic models over the same outputs of one network:
+
+* known: P(the picture shows one of the labels), from softmax, energy, generalised entropy, the distance to training pictures, and
+  a linear head on the embedding that was shown pictures of other things;
+* place: P(it shows a place at all), a linear head on the embedding.
+
+Sources: temperature, Guo et al. 2017 (arXiv 1706.04599); energy, Liu et al. 2020 (arXiv 2010.03759); generalised entropy, Liu et al. 2023
+(GEN, CVPR); k-th nearest neighbour, Sun et al. 2022 (arXiv 2204.06507).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landsight.errors import BundleError
+
+Floats = NDArray[np.float64]
+Looked = Literal["landmark", "unknown_place", "not_a_place"]
+
+#: Columns of ``known_features``, in order. A bundle writes these names down; another order is another bundle.
+KNOWN_FEATURES: tuple[str, ...] = ("log_odds", "generalised_entropy", "largest_logit", "energy", "neighbour", "familiar")
+#: Arrays of arrays.npz that a decision needs.
+DECISION_ARRAYS: tuple[str, ...] = ("centre", "projection", "bank", "familiar_weights", "place_weights")
+#: Keeps log-odds finite when the softmax saturates.
+_SATURATED = 1e-6
+
+
+def softmax(logits: NDArray[Any], temperature: float = 1.0) -> Floats:
+    """Shape: (n, k) -> (n, k); rows sum to 1. Dividing by a temperature above 1 makes the answers less sure."""
+    scaled = logits.astype(np.float64) / temperature
+    exp = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(exp / exp.sum(axis=1, keepdims=True))
+
+
+def energy(logits: NDArray[Any]) -> Floats:
+    """log of the sum of exp of the logits, (n, k) -> (n,): high for what the network knows."""
+    top = logits.max(axis=1).astype(np.float64)
+    return np.asarray(top + np.log(np.exp(logits - top[:, None]).sum(axis=1)))
+
+
+def generalised_entropy(probabilities: Floats, *, gamma: float, top: int) -> Floats:
+    """-sum over the ``top`` largest p of p^gamma (1-p)^gamma, (n, k) -> (n,): 0 for a sure answer, lower for an unsure one."""
+    largest = np.sort(probabilities, axis=1)[:, -top:]
+    return np.asarray(-((largest**gamma) * ((1 - largest) ** gamma)).sum(axis=1))
+
+
+def project(embedding: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> Floats:
+    """Unit length, centred, onto the principal axes of the training pictures, unit length again: (n, d) -> (n, m)."""
+    unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True).clip(1e-12)
+    small = (unit - arrays["centre"]) @ arrays["projection"]
+    return np.asarray(small / np.linalg.norm(small, axis=1, keepdims=True).clip(1e-12), np.float64)
+
+
+def neighbour_similarity(projected: Floats, bank: NDArray[Any], *, k: int) -> Floats:
+    """Cosine to the k-th nearest training picture, (n, m) and (N, m) -> (n,)."""
+    cosines = projected.astype(np.float32) @ bank.astype(np.float32).T
+    return np.partition(cosines, -k, axis=1)[:, -k].astype(np.float64)
+
+
+def known_features(
+    logits: NDArray[Any], embedding: NDArray[Any], *, temperature: float, decision: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> Floats:
+    """The columns of KNOWN_FEATURES: (n, k) logits and (n, d) embeddings -> (n, 6)."""
+    p = softmax(logits, temperature)
+    best = p.max(axis=1).clip(_SATURATED, 1 - _SATURATED)
+    projected = project(embedding, arrays)
+    return np.stack(
+        [
+            np.log(best / (1 - best)),
+            generalised_entropy(p, gamma=float(decision["gamma"]), top=int(decision["top"])),
+            logits.max(axis=1).astype(np.float64),
+            energy(logits),
+            neighbour_similarity(projected, arrays["bank"], k=int(decision["neighbours"])),
+            head(projected, arrays["familiar_weights"]),
+        ],
+        axis=1,
+    )
+
+
+def head(projected: Floats, weights: NDArray[Any]) -> Floats:
+    """A linear head: (n, m) and (m + 1,), the last weight being the bias, -> (n,) log-odds."""
+    return np.asarray(projected @ weights[:-1].astype(np.float64) + float(weights[-1]))
+
+
+def logistic(log_odds: Floats) -> Floats:
+    """1 / (1 + exp(-x)), without overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * log_odds)))
+
+
+def known_probability(features: Floats, decision: Mapping[str, Any]) -> Floats:
+    """(n, 6) -> (n,): the fitted logistic model over the standardised columns."""
+    known = decision["known"]
+    if tuple(known["features"]) != KNOWN_FEATURES:
+        raise BundleError("bundle_foreign", f"The decision uses features {known['features']}.", f"This version computes {list(KNOWN_FEATURES)}.")
+    scaled = (features - np.asarray(known["mean"])) / np.asarray(known["scale"])
+    return logistic(scaled @ np.asarray(known["weights"]) + float(known["bias"]))
+
+
+def three_outcomes(known: Floats, place: Floats, decision: Mapping[str, Any]) -> list[Looked]:
+    """(n,) and (n,) probabilities -> one outcome each: known enough, else a place or not."""
+    return [
+        "landmark" if k >= decision["known_threshold"] else "unknown_place" if p >= decision["place_threshold"] else "not_a_place"
+        for k, p in zip(known, place, strict=True)
+    ]

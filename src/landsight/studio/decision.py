@@ -1,0 +1,115 @@
+"""Learns what tells "one of mine" from "unknown place" and "no place": fits the numbers that answer/calibration.py applies.
+
+What is tested must not be learnt from: ``fit`` takes the sources it may see, and the benchmark leaves each source out in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landsight.answer.calibration import KNOWN_FEATURES, Floats, head, known_features, known_probability, project, softmax
+
+#: Regularisation of the two linear heads (scikit-learn's C) on unit-length projected embeddings scaled by _HEAD_SCALE.
+_HEAD_C, _HEAD_SCALE = 1.0, 10.0
+#: GEN's gamma and number of classes (its paper: 0.1 and 100 of 1,000), and the neighbour that counts.
+_GAMMA, _TOP, _NEIGHBOURS = 0.1, 20, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What the network said of n pictures: logits (n, k), embedding (n, d)."""
+
+    logits: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``scalars`` go to manifest.decision, ``arrays`` to arrays.npz."""
+
+    scalars: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+
+def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """The temperature with the least mean negative log-likelihood on pictures that were not trained on (Guo et al. 2017)."""
+    candidates = np.exp(np.linspace(np.log(0.25), np.log(4.0), 161))
+    rows = np.arange(len(labels))
+    losses = [-np.log(softmax(logits, float(t))[rows, labels].clip(1e-12)).mean() for t in candidates]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def fit(
+    train: Looks, validation: Looks, others: Mapping[str, Looks], *, places: frozenset[str], temperature: float, answered: float = 0.9, axes: int = 256
+) -> Decision:
+    """Fit both models.
+
+    ``train``: pictures the network learnt from (the neighbours); ``validation``: labelled pictures it did not; ``others``: pictures by source
+    that show none of the labels, of which ``places`` names the sources that show places. ``answered``: share of the validation
+    pictures that must pass the known threshold. At least two sources, one of them no places.
+    """
+    arrays = _axes_of(train, axes)
+    sources = {name: project(looks.embedding, arrays) for name, looks in others.items()}
+    bank = project(train.embedding, arrays)
+    arrays["bank"] = bank.astype(np.float16)
+    arrays["familiar_weights"] = _fit_head(bank, list(sources.values()))
+    arrays["place_weights"] = _fit_head(
+        np.concatenate([bank, *(z for name, z in sources.items() if name in places)]), [z for name, z in sources.items() if name not in places]
+    )
+    scalars: dict[str, Any] = {"gamma": _GAMMA, "top": _TOP, "neighbours": _NEIGHBOURS, "place_threshold": 0.5}
+    known = _features(validation, temperature, scalars, arrays)
+    negatives = []
+    for name, looks in others.items():
+        columns = _features(looks, temperature, scalars, arrays)
+        # A head is surer of pictures it was fitted to than of new ones; each source is scored by a head that saw the others only.
+        rest = [z for other, z in sources.items() if other != name]
+        columns[:, KNOWN_FEATURES.index("familiar")] = head(sources[name], _fit_head(bank, rest) if rest else arrays["familiar_weights"])
+        negatives.append(columns)
+    scalars["known"] = _fit_known(known, np.concatenate(negatives))
+    scalars["known_threshold"] = float(np.quantile(known_probability(known, scalars), 1 - answered))
+    return Decision(scalars, arrays)
+
+
+def _axes_of(train: Looks, axes: int) -> dict[str, NDArray[Any]]:
+    unit = train.embedding / np.linalg.norm(train.embedding, axis=1, keepdims=True).clip(1e-12)
+    centre = unit.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov(unit - centre, rowvar=False))
+    return {"centre": centre.astype(np.float32), "projection": vectors[:, ::-1][:, :axes].astype(np.float32)}
+
+
+def _features(looks: Looks, temperature: float, scalars: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Floats:
+    return known_features(looks.logits, looks.embedding, temperature=temperature, decision=scalars, arrays=arrays)
+
+
+def _fit_head(positive: Floats, negatives: list[Floats]) -> NDArray[np.float32]:
+    from sklearn.linear_model import LogisticRegression
+
+    negative = np.concatenate(negatives)
+    target = np.r_[np.ones(len(positive)), np.zeros(len(negative))]
+    model = LogisticRegression(C=_HEAD_C, class_weight="balanced", max_iter=1000)
+    model.fit(np.concatenate([positive, negative]) * _HEAD_SCALE, target)
+    return np.r_[model.coef_[0] * _HEAD_SCALE, model.intercept_].astype(np.float32)
+
+
+def _fit_known(positive: Floats, negative: Floats) -> dict[str, Any]:
+    from sklearn.linear_model import LogisticRegression
+
+    columns = np.concatenate([positive, negative])
+    mean, scale = columns.mean(axis=0), columns.std(axis=0).clip(1e-6)
+    target = np.r_[np.ones(len(positive)), np.zeros(len(negative))]
+    model = LogisticRegression(class_weight="balanced", max_iter=1000).fit((columns - mean) / scale, target)
+    return {
+        "features": list(KNOWN_FEATURES),
+        "mean": mean.tolist(),
+        "scale": scale.tolist(),
+        "weights": model.coef_[0].tolist(),
+        "bias": float(model.intercept_[0]),
+    }
