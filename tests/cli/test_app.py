@@ -101,7 +101,7 @@ def test_doctor_measures_and_remembers(landsight: Landsight, bundle: Path, tmp_p
     assert "<- used" in landsight("doctor", "--bundle", bundle, "--no-measure").out
 
 
-@pytest.mark.parametrize("verb", ["train"])
+@pytest.mark.parametrize("verb", ["train", "evaluate", "export"])
 def test_without_the_studio_one_line_says_what_to_install(
     landsight: Landsight, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

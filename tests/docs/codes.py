@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import landsight
@@ -16,8 +17,7 @@ ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type
 def codes_of(names: set[str]) -> dict[str, str]:
     """code -> where, for every literal first argument of a call to one of ``names``, or to a class derived from one in the same file."""
     found: dict[str, str] = {}
-    for path in sorted(SOURCE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for path, tree in _trees().items():
         derived = {
             node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and any(_name(base) in names for base in node.bases)
         }
@@ -26,6 +26,11 @@ def codes_of(names: set[str]) -> dict[str, str]:
                 for code in _texts(node.args[0]):
                     found.setdefault(code, f"{path.relative_to(SOURCE)}:{node.lineno}")
     return found
+
+
+@cache
+def _trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
 
 
 def _texts(node: ast.expr) -> Iterator[str]:
