@@ -47,6 +47,7 @@ SAMPLE: tuple[Drawing, ...] = (
     Drawing("poster on the wall.jpg", landmarks.pyramids, gps=(38.7139, -9.1394), taken="2024:05:02 18:20:31"),
     Drawing("harbour.jpg", scenes.harbour, sidecar=(-33.0458, -71.6197)),
     Drawing("street.jpg", scenes.street),
+    Drawing("lake.jpg", scenes.lake),
     Drawing("breakfast.jpg", scenes.breakfast, gps=(-36.8485, 174.7633), taken="2023:12:24 08:05:12"),
     Drawing("flower.jpg", scenes.flower),
     Drawing("letter.png", scenes.document),

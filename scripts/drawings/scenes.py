@@ -120,6 +120,32 @@ def _boat(canvas: Canvas, x: float, y: float, size: float) -> None:
     canvas.line([(x - size * 0.05, y - size * 2.0), (x + size * 0.95, y)], (120, 116, 110), 0.0012)
 
 
+def lake() -> Image.Image:
+    """A lake between wooded hills, with a wooden pier."""
+    canvas = new(1024, 683, (120, 172, 222), (230, 236, 238))
+    clouds(canvas, 91, amount=0.5, until=0.45)
+    for level, height, seed, colour in ((0.50, 0.30, 3, (128, 144, 158)), (0.55, 0.18, 9, (84, 108, 98)), (0.60, 0.10, 14, (52, 82, 58))):
+        points = [
+            (i / 90, level - height * (0.5 + 0.35 * math.sin(seed + i * 0.09) + 0.12 * math.sin(seed * 4 + i * 0.31))) for i in range(91)
+        ]
+        canvas.polygon([(0, 0.64), *points, (1, 0.64)], colour)
+    random = np.random.default_rng(92)
+    for i in range(120):
+        x, size = i / 119, 0.020 + 0.022 * float(random.random())
+        canvas.polygon(
+            [(x - size * 0.35, 0.635), (x, 0.635 - size * 2), (x + size * 0.35, 0.635)],
+            shade((40, 70, 46), 0.8 + 0.5 * float(random.random())),
+        )
+    canvas.polygon([(0, 0.63), (1, 0.63), (1, 1), (0, 1)], (72, 112, 128))
+    texture(canvas, 93, (0, 0.63, 1, 1), strength=0.22, scale=4)
+    canvas.polygon([(0.44, 0.72), (0.50, 0.72), (0.66, 1), (0.36, 1)], (128, 98, 68))
+    for i in range(14):
+        y = 0.72 + 0.28 * (i / 14) ** 1.5
+        share = (y - 0.72) / 0.28
+        canvas.line([(0.44 - 0.08 * share, y), (0.50 + 0.16 * share, y)], (86, 64, 44), 0.003)
+    return finish(canvas, 94)
+
+
 def flower() -> Image.Image:
     """One large flower against blurred leaves."""
     canvas = new(900, 900, (48, 84, 40), (66, 110, 48))
