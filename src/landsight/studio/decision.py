@@ -48,7 +48,14 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
 
 
 def fit(
-    train: Looks, validation: Looks, others: Mapping[str, Looks], *, places: frozenset[str], temperature: float, answered: float = 0.9, axes: int = 256
+    train: Looks,
+    validation: Looks,
+    others: Mapping[str, Looks],
+    *,
+    places: frozenset[str],
+    temperature: float,
+    answered: float = 0.9,
+    axes: int = 256,
 ) -> Decision:
     """Fit both models.
 
@@ -62,7 +69,8 @@ def fit(
     arrays["bank"] = bank.astype(np.float16)
     arrays["familiar_weights"] = _fit_head(bank, list(sources.values()))
     arrays["place_weights"] = _fit_head(
-        np.concatenate([bank, *(z for name, z in sources.items() if name in places)]), [z for name, z in sources.items() if name not in places]
+        np.concatenate([bank, *(z for name, z in sources.items() if name in places)]),
+        [z for name, z in sources.items() if name not in places],
     )
     scalars: dict[str, Any] = {"gamma": _GAMMA, "top": _TOP, "neighbours": _NEIGHBOURS, "place_threshold": 0.5}
     known = _features(validation, temperature, scalars, arrays)

@@ -59,13 +59,13 @@ def check(
     working = Working(recipe.working_px, recipe.small_px, recipe.working_shape)
     cache = build(everything.items, root=cache_root, working=working, decode=decode, progress=progress)
     grouped, groups = _grouped(everything, cache, recipe.duplicate_distance)
-    kept = _without(grouped, recipe.exclude)
+    kept = without(grouped, recipe.exclude)
     held_keys = {s.key for s in kept.items if not s.small and kept.labels[s.truth] in recipe.hold_out}
     usable = kept.where(lambda s: s.key not in held_keys)
     if given is None:
         train, validation = carve_validation(usable, recipe.validation_share, seed)
     else:
-        train, validation = usable, _without(given, recipe.exclude)
+        train, validation = usable, without(given, recipe.exclude)
     subsets = {"validation": validation}
     if held_keys:
         subsets["held_out"] = kept.where(lambda s: s.key in held_keys)
@@ -88,8 +88,8 @@ def _grouped(samples: Samples, cache: Cache, distance: int) -> tuple[Samples, in
     return dataclasses.replace(samples, items=items), sum(n > 1 for n in Counter(groups.tolist()).values())
 
 
-def _without(samples: Samples, exclude: tuple[str, ...]) -> Samples:
-    """Drop classes; the rest are numbered anew."""
+def without(samples: Samples, exclude: tuple[str, ...]) -> Samples:
+    """Leave out classes; the rest are numbered anew."""
     labels = tuple(name for name in samples.labels if name not in exclude)
     number = {samples.labels.index(name): i for i, name in enumerate(labels)}
     items = tuple(dataclasses.replace(s, truth=number[s.truth]) for s in samples.items if s.truth in number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landsight.answer import classify as answer
+from landsight.answer.classify import ClassAnswer
 from landsight.bundle.manifest import Metric
 from landsight.photo.prepare import ImageU8
 from landsight.studio import metrics
@@ -32,7 +31,6 @@ class Classify:
 
     name = "classify"
     main_metric = "top1"
-    answer_module: ModuleType = answer
 
     def __init__(self, recipe: Recipe, labels: Sequence[str], has_large: Sequence[bool], has_small: Sequence[bool]) -> None:
         self.recipe = recipe
@@ -73,7 +71,8 @@ class Classify:
         smoothing = self.recipe.train.label_smoothing
         return {name: loss(logits, targets["label"], smoothing) for name, loss in self._losses.items()}
 
-    def score(self, answers: Sequence[answer.ClassAnswer], truths: Sequence[int]) -> dict[str, Metric]:
+    @staticmethod
+    def score(answers: Sequence[ClassAnswer], truths: Sequence[int]) -> dict[str, Metric]:
         """top1, top3, mean_per_class, ece, in shares of 1."""
         if not answers:
             return {}

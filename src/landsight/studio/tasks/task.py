@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,11 +27,6 @@ class Task(Protocol):
     @property
     def labels(self) -> tuple[str, ...]:
         """What the outputs stand for, in order."""
-        ...
-
-    @property
-    def answer_module(self) -> ModuleType:
-        """The decoder that evaluation and use share: it has WANTS and decode()."""
         ...
 
     @property
@@ -62,7 +56,8 @@ class Task(Protocol):
         """Named terms, each a scalar; the recipe's train.losses weighs them."""
         ...
 
-    def score(self, answers: Sequence[Any], truths: Sequence[Any]) -> dict[str, Metric]:
+    @staticmethod
+    def score(answers: Sequence[Any], truths: Sequence[Any]) -> dict[str, Metric]:
         """Figures of quality with 95 % intervals, from decoded answers. Empty for no pictures."""
         ...
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,11 @@ import torch
 from landsight.bundle.manifest import Metric
 from landsight.errors import RecipeError
 from landsight.studio import recipe as recipes
-from landsight.studio.collect import collect_outputs
-from landsight.studio.data.cache import Decode
 from landsight.studio.data.check import Checked, check
 from landsight.studio.data.loader import Plan, TrainingViews, batches
 from landsight.studio.data.samples import Samples
 from landsight.studio.engine import TorchEngine, manifest_of
+from landsight.studio.evaluate import evaluate_engine
 from landsight.studio.nets import table
 from landsight.studio.random import torch_seed
 from landsight.studio.recipe import Recipe
@@ -68,7 +67,6 @@ def train(
     recipe: Recipe,
     out: Path,
     *,
-    decode: Decode | None = None,
     listeners: tuple[Listener, ...] = (),
     say: Callable[[str], None] | None = None,
 ) -> Run:
@@ -82,13 +80,13 @@ def train(
     previous = _previous(recipe, out)
     out.mkdir(parents=True, exist_ok=True)
     cache_root = Path(os.path.expandvars(recipe.data.cache)).expanduser() if recipe.data.cache else out / "cache"
-    checked = check(recipe.data, recipe.train.seed, cache_root, decode=decode)
+    checked = check(recipe.data, recipe.train.seed, cache_root)
     for item in checked.corrupt:
         say(f"dropped {item.name}: {item.reason}")
     task: Task = resolve(TASKS, recipe.task, "task").from_data(recipe, checked)
     _describe(recipe, checked, out, say)
     trainer = _trainer(recipe, task, checked)
-    keeper = _Keeper(out, checked, decode, say)
+    keeper = _Keeper(out, checked, say)
     if previous is not None:
         _restore(trainer, keeper, previous)
         say(f"going on from step {trainer.step} of {trainer.plan.steps}")
@@ -116,7 +114,6 @@ class _Keeper:
 
     out: Path
     checked: Checked
-    decode: Decode | None
     say: Callable[[str], None]
     rows: list[dict[str, Any]] = field(default_factory=list)
     best: float = -1.0
@@ -148,7 +145,7 @@ class _Keeper:
         engine = TorchEngine(trainer.net, trainer.average.tensors if trainer.average else None)
         figures: dict[str, float] = {}
         for name, samples in self.checked.subsets.items():
-            self.latest[name] = look(engine, trainer.task, trainer.recipe, samples, self.decode)
+            self.latest[name] = look(engine, trainer.recipe, trainer.task, samples)
             figures.update({f"{name}_{figure}": m.value for figure, m in self.latest[name].items()})
             self.say(f"epoch {trainer.epoch} {name}: " + _line(self.latest[name]))
         main = figures.get(f"validation_{trainer.task.main_metric}", 0.0)
@@ -172,19 +169,11 @@ class _Keeper:
         }  # fmt: skip
 
 
-def look(engine: TorchEngine, task: Task, recipe: Recipe, samples: Samples, decode: Decode | None = None) -> dict[str, Metric]:
+def look(engine: TorchEngine, recipe: Recipe, task: Task, samples: Samples) -> dict[str, Metric]:
     """Score a part of the training folder by the road that evaluation takes. With train.subset_cap: on evenly spaced pictures of it."""
-    items = samples.items
-    if recipe.train.subset_cap and len(items) > recipe.train.subset_cap:
-        items = items[:: -(-len(items) // recipe.train.subset_cap)]
-    found = collect_outputs(
-        engine, [s.path for s in items], recipe.input, task.answer_module.WANTS, decode=decode, on_error=lambda *_: None
-    )
-    index = found.pop("index")
-    if not len(index):
-        return {}
-    answers = task.answer_module.decode(found, manifest_of(recipe, task), {})
-    return task.score(answers, [items[int(i)].truth for i in index])
+    cap = recipe.train.subset_cap
+    items = samples.items[:: max(1, -(-len(samples) // cap))] if cap else samples.items
+    return evaluate_engine(engine, replace(samples, items=items), manifest_of(recipe, task), {}).metrics
 
 
 def _weights(trainer: Trainer) -> dict[str, torch.Tensor]:

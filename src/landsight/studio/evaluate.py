@@ -1,0 +1,160 @@
+"""How good is it: a run, a bundle or any engine, measured on labelled files by the one road. Every look at a test part is counted."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landsight.answer.road import answer_module
+from landsight.bundle.load import MANIFEST_NAME, load
+from landsight.bundle.manifest import Manifest, Metric
+from landsight.errors import PhotoError, UsageError
+from landsight.runtime.choose import make
+from landsight.runtime.engine import Engine
+from landsight.runtime.stream import Pool
+from landsight.studio.collect import collect_outputs
+from landsight.studio.data.check import without
+from landsight.studio.data.readers import READERS
+from landsight.studio.data.samples import Samples
+from landsight.studio.engine import open_run
+from landsight.studio.recipe import DataRecipe
+from landsight.studio.resolve import resolve
+from landsight.studio.tasks import TASKS
+from landsight.studio.train.checkpoint import write_atomic
+
+#: Looks at each part of the data, in the run folder.
+LOOKS_NAME = "looks.json"
+#: Parts that training sees anyway; looking at them is not counted.
+_UNCOUNTED = ("train", "validation")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """``answers`` and ``index`` have a row a readable picture (``index``: which of the samples); ``unreadable``: (name, why); ``looks`` so far."""
+
+    engine: str
+    metrics: dict[str, Metric]
+    answers: Sequence[Any]
+    index: NDArray[np.int64]
+    unreadable: tuple[tuple[str, str], ...]
+    looks: int | None = None
+
+    def to_json(self) -> str:
+        """Metrics and counts, for a file or another program."""
+        figures = {name: asdict(metric) for name, metric in self.metrics.items()}
+        return (
+            json.dumps(
+                {"engine": self.engine, "metrics": figures, "unreadable": self.unreadable, "looks": self.looks},
+                indent=1,
+                ensure_ascii=False,
+            )
+            + "\n"
+        )
+
+
+def evaluate(
+    source: Path,
+    *,
+    split: str = "test",
+    root: str | None = None,
+    which: str = "best",
+    out: Path | None = None,
+    runtime: str = "onnxruntime",
+    precision: str = "fp32",
+) -> Evaluation:
+    """Measure a run folder (its checkpoint ``which``) or a bundle folder (in ``runtime`` and ``precision``) on a part of a data folder.
+
+    ``root``: the data folder; a run knows its own, a bundle needs it. ``out``: where predictions-SPLIT.csv, evaluation-SPLIT.json and
+    looks.json go; a run's own folder by default, nowhere for a bundle. Raises: UsageError, DataError, BundleError.
+    """
+    if (source / MANIFEST_NAME).is_file():
+        if root is None:
+            raise UsageError("no_data", f"{source} is a bundle: it does not know its data.", "Give the data folder (root).")
+        bundle = load(source)
+        engine, manifest, arrays = make(bundle, runtime, precision), bundle.manifest, bundle.arrays
+        data = DataRecipe(root=root)
+    else:
+        trained = open_run(source, which)
+        engine, manifest, arrays = trained.engine(), trained.manifest(), {}
+        data = trained.recipe.data
+        out = out or source
+    samples = read_part(data.reader, root or data.root, split, manifest.labels, data.exclude)
+    looks = count_look(out, split, engine.name) if out is not None else None
+    found = evaluate_engine(engine, samples, manifest, arrays, looks=looks)
+    if out is not None:
+        write_predictions(out / f"predictions-{split}.csv", found, samples)
+        write_atomic(out / f"evaluation-{split}.json", found.to_json().encode())
+    return found
+
+
+def evaluate_engine(
+    engine: Engine,
+    samples: Samples,
+    manifest: Manifest,
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    looks: int | None = None,
+    pool: Pool | None = None,
+) -> Evaluation:
+    """Measure any engine: a checkpoint, ONNX Runtime, OpenVINO. Unreadable files are named, and count neither for nor against."""
+    module = answer_module(manifest.task)
+    unreadable: list[tuple[str, str]] = []
+
+    def dropped(number: int, error: PhotoError) -> None:
+        unreadable.append((samples.items[number].name, str(error)))
+
+    outputs = collect_outputs(engine, [s.path for s in samples.items], manifest.input, module.WANTS, on_error=dropped, pool=pool)
+    index = outputs.pop("index").astype(np.int64)
+    answers = module.decode(outputs, manifest, arrays) if len(index) else []  # type: ignore[arg-type]
+    metrics = resolve(TASKS, manifest.task, "task").score(answers, [samples.items[i].truth for i in index])
+    return Evaluation(engine.name, metrics, answers, index, tuple(unreadable), looks)
+
+
+def read_part(reader: str, root: str, split: str, labels: Sequence[str], exclude: Sequence[str] = ()) -> Samples:
+    """A part of a data folder with the labels of a trained network, classes that it was not given left out."""
+    samples = resolve(READERS, reader, "reader")(root).read(split, (*labels, *exclude))
+    return without(samples, tuple(exclude))
+
+
+def count_look(folder: Path, split: str, what: str) -> int | None:
+    """Note a look at a part of the data before it happens; returns how often it was looked at by now. Parts of training are not counted."""
+    if split in _UNCOUNTED:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOOKS_NAME
+    looks: dict[str, list[dict[str, str]]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    looks.setdefault(split, []).append({"when": datetime.now(UTC).isoformat(timespec="seconds"), "engine": what})
+    write_atomic(path, (json.dumps(looks, indent=1) + "\n").encode())
+    return len(looks[split])
+
+
+def write_predictions(path: Path, evaluation: Evaluation, samples: Samples) -> None:
+    """One line a picture, unreadable ones with their reason."""
+    labels = samples.labels
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["file", "truth", "guess", "probability", "second", "third", "looked", "known_probability", "error"])
+    for number, answer in zip(evaluation.index, evaluation.answers, strict=True):
+        sample = samples.items[int(number)]
+        best = [labels[i] for i in answer.order[:3]]
+        row = [
+            sample.name,
+            labels[sample.truth],
+            best[0],
+            f"{answer.probabilities[answer.order[0]]:.6f}",
+            *best[1:],
+            *[""] * (3 - len(best)),
+        ]
+        writer.writerow([*row, answer.looked or "", "" if answer.known_probability is None else f"{answer.known_probability:.6f}", ""])
+    for name, why in evaluation.unreadable:
+        writer.writerow([name, *[""] * 7, why])
+    write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))

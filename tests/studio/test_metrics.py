@@ -1,0 +1,46 @@
+"""Figures of quality by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from landsight.studio import metrics
+
+
+def test_wilson_by_hand() -> None:
+    # 9 of 10: (0.9 + 1.9207/10 +- 1.95996 sqrt(0.09/10 + 3.8415/400)) / (1 + 0.38415) = (1.09207 +- 0.26735) / 1.38415
+    assert metrics.wilson(9, 10) == pytest.approx((0.5958, 0.9821), abs=1e-4)
+    assert metrics.wilson(0, 5)[0] == 0.0
+    assert metrics.wilson(5, 5)[1] == pytest.approx(1.0)
+    # As published: 81 of 263 gives 0.2553 to 0.3662 (Newcombe 1998, Statistics in Medicine 17:857-872, table I).
+    assert metrics.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+
+
+def test_mean_per_class_counts_classes_not_pictures() -> None:
+    hits = np.array([True] * 90 + [False] * 10)
+    truths = np.array([0] * 90 + [1] * 10)
+    found = metrics.mean_per_class(hits, truths)
+    assert (found.value, found.low, found.high, found.n) == (0.5, 0.5, 0.5, 100)
+    mixed = metrics.mean_per_class(np.array([True, False] * 50), np.array([0, 0, 1, 1] * 25))
+    assert mixed.value == 0.5
+    # Half of 50 in each of two classes: standard error 0.05, so 95 % is about 0.40 to 0.60.
+    assert mixed.low == pytest.approx(0.4, abs=0.02)
+    assert mixed.high == pytest.approx(0.6, abs=0.02)
+
+
+def test_calibration_error_by_hand() -> None:
+    # Bin (0.8, 0.867]: two at 0.85, one right: gap 0.35. Bin (0.933, 1]: two at 1.0, both right: gap 0. Mean: 0.35 x 2/4.
+    confidence = np.array([0.85, 0.85, 1.0, 1.0])
+    hits = np.array([True, False, True, True])
+    assert metrics.calibration_error(confidence, hits) == pytest.approx(0.175)
+
+
+def test_classification() -> None:
+    probabilities = np.array([[0.7, 0.2, 0.06, 0.04], [0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]], np.float32)
+    orders = np.argsort(-probabilities, axis=1, kind="stable")
+    found = metrics.classification(probabilities, orders, np.array([0, 1, 3, 0]))
+    assert found["top1"].value == 0.5
+    assert found["top3"].value == 0.75
+    assert found["mean_per_class"].value == pytest.approx((1 + 0 + 0) / 3)
+    assert all(m.low <= m.value <= m.high and m.n == 4 for m in found.values() if m.what.startswith("right"))
