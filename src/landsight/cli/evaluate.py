@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,28 +11,34 @@ from landsight.cli.studio_verb import studio_module
 
 
 @click.command()
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
-    "--part",
-    default="validation",
-    show_default=True,
-    metavar="NAME",
-    help="Which pictures: validation, or a part of the data such as test.",
+    "--part", default="test", show_default=True, metavar="NAME", help="Which pictures: a part of the data, such as test or train."
 )
 @click.option(
-    "--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="The best checkpoint or the last one."
+    "--data", "root", default=None, metavar="DIR", help="The folder of labelled pictures. A run knows its own, a bundle needs it."
 )
+@click.option(
+    "--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run: the best checkpoint or the last."
+)
+@click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR", help="Where predictions and figures are written. Default: into the run; for a bundle nowhere.")  # fmt: skip
+@click.option("--runtime", type=click.Choice(["onnxruntime", "openvino"]), default="onnxruntime", show_default=True, help="Of a bundle: what runs it.")  # fmt: skip
+@click.option("--precision", default="fp32", show_default=True, metavar="NAME", help="Of a bundle: one of its precisions.")
 @click.option(
     "-f", "--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True, help="table is for people."
 )
-def evaluate(run: Path, part: str, which: str, format_: str) -> None:
-    """Measure the network of RUN, a run folder, on pictures it has not learned from; every figure with its 95 % interval.
+def evaluate(source: Path, format_: str, part: str, **options: Any) -> None:
+    """Measure SOURCE, a run folder or a bundle, on labelled pictures; every figure with its 95 % interval.
 
-    A look at a test part is a look: count it, and never choose by it.
+    Looks at a part that is kept for testing are counted. Never choose by one.
     """
-    metrics = studio_module("evaluate").evaluate(run, part=part, which=which)
+    found = studio_module("evaluate").evaluate(source, split=part, **options)
     if format_ == "json":
-        click.echo(json.dumps({name: asdict(metric) for name, metric in metrics.items()}, ensure_ascii=False))
+        click.echo(found.to_json(), nl=False)
         return
-    for name, metric in metrics.items():
+    for name, metric in found.metrics.items():
         click.echo(f"{name:<24} {metric.value:.4f}  ({metric.low:.4f} to {metric.high:.4f}, n = {metric.n})  {metric.what}")
+    if found.unreadable:
+        click.echo(f"{len(found.unreadable)} pictures could not be read and count neither for nor against")
+    if found.looks is not None:
+        click.echo(f"look {found.looks} at {part!r}")
