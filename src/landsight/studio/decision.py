@@ -104,7 +104,7 @@ def _fit_head(positive: Floats, negatives: list[Floats]) -> NDArray[np.float32]:
     target = np.r_[np.ones(len(positive)), np.zeros(len(negative))]
     model = LogisticRegression(C=_HEAD_C, class_weight="balanced", max_iter=1000)
     model.fit(np.concatenate([positive, negative]) * _HEAD_SCALE, target)
-    return np.r_[model.coef_[0] * _HEAD_SCALE, model.intercept_].astype(np.float32)
+    return np.asarray(np.r_[model.coef_[0] * _HEAD_SCALE, model.intercept_], np.float32)
 
 
 def _fit_known(positive: Floats, negative: Floats) -> dict[str, Any]:

@@ -1,0 +1,181 @@
+"""How well "I don't know" works, each source measured with that source left out of what the decision was learnt from.
+
+    python benchmarks/unknown.py sources --run runs/world     coco, flowers, architecture; writes benchmarks/results/unknown_sources.json
+    python benchmarks/unknown.py folds --work DIR             22 of the classes left out, five times; writes .../unknown_places.json
+
+``sources`` asks the shipped network; the threshold is the one at which 90 % of the validation photos are answered. ``folds`` trains five
+cheap networks (recipes/world.toml, short and small) that never saw the classes they are asked about.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import RESULTS, ROOT, commit, machine, versions
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(ROOT / "recipes"))
+import world
+
+from landsight.answer.calibration import head, known_features, known_probability, logistic, project
+from landsight.answer.classify import WANTS
+from landsight.bundle.load import load
+from landsight.runtime.choose import make
+from landsight.studio import recipe as recipes
+from landsight.studio.collect import collect_outputs
+from landsight.studio.data.check import check
+from landsight.studio.decision import Decision, Looks, fit, fit_temperature
+from landsight.studio.engine import open_run
+from landsight.studio.evaluate import read_part
+from landsight.studio.metrics import wilson
+from landsight.studio.random import generator
+from landsight.studio.train.run import train
+
+#: (AUROC at least, share named at most)
+GOALS = {"coco": (0.992, 0.01), "flowers": (0.992, 0.01), "architecture": (0.98, 0.04), "unknown places": (0.965, 0.06)}
+FOLDS = 5
+CHEAP = ("schedule.stages=[[128,2],[144,2]]", "train.evaluate_every=0", "input.width=160", "input.height=160", "data.validation_share=0.1")
+
+
+def main() -> None:
+    """One of the two."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("what", choices=["sources", "folds"])
+    parser.add_argument("--run", type=Path, default=Path("runs/world"))
+    parser.add_argument("--work", type=Path, default=Path("runs/folds"))
+    options = parser.parse_args()
+    data = Path(os.environ.get("LANDSIGHT_DATA") or sys.exit("set LANDSIGHT_DATA (docs/data.md)"))
+    if options.what == "sources":
+        _keep("unknown_sources", sources(options.run, data))
+    else:
+        _keep("unknown_places", folds(options.work, data))
+
+
+def sources(run: Path, data: Path) -> dict[str, Any]:
+    """Each source of photos of other things, with the decision learnt from the other two alone."""
+    bundle = load(None)
+    stored = {name: _load(run / f"looks_{name}.npz") for name in ("train", "validation", *world.OTHERS)}
+    temperature = float(bundle.manifest.calibration["temperature"])
+    samples = read_part("folder", str(data / "landmarks"), "test", bundle.manifest.labels)
+    found = collect_outputs(make(bundle, "onnxruntime", "fp32"), [s.path for s in samples.items], bundle.manifest.input, WANTS)
+    landmarks = Looks(np.asarray(found["logits"], np.float32), np.asarray(found["embedding"], np.float32))
+    rows: dict[str, Any] = {}
+    places: dict[str, float] = {}
+    for name in world.OTHERS:
+        rest = {other: stored[other] for other in world.OTHERS if other != name}
+        decision = fit(stored["train"], stored["validation"], rest, places=world.PLACES_AMONG_OTHERS & rest.keys(), temperature=temperature)
+        rows[name] = _row(name, _known(landmarks, decision, temperature), _known(stored[name], decision, temperature), decision)
+        said = logistic(head(project(stored[name].embedding, decision.arrays), decision.arrays["place_weights"])) >= 0.5
+        places[name] = float(said.mean() if name in world.PLACES_AMONG_OTHERS else 1 - said.mean())
+    shipped = Decision(bundle.manifest.decision, dict(bundle.arrays))
+    seen = {n: _row(n, _known(landmarks, shipped, temperature), _known(stored[n], shipped, temperature), shipped) for n in world.OTHERS}
+    return {"left_out": rows, "place_or_not_right_left_out": places, "shipped_decision_learnt_on_all_no_proof": seen}
+
+
+def folds(work: Path, data: Path) -> dict[str, Any]:
+    """Five times: train without 22 classes, learn the decision from photos of other things, ask about the 22."""
+    base = recipes.load(ROOT / "recipes" / "world.toml", (*CHEAP, f"data.cache={json.dumps(str(work / 'cache'))}"))
+    labels = check(base.data, base.train.seed, work / "cache").labels
+    order = generator(0, "folds").permutation(len(labels))
+    rows: dict[str, Any] = {}
+    for fold in range(FOLDS):
+        left_out = tuple(sorted(labels[int(i)] for i in order[fold::FOLDS]))
+        recipe = recipes.load(ROOT / "recipes" / "world.toml", (*CHEAP, f"data.cache={json.dumps(str(work / 'cache'))}", f"data.exclude={json.dumps(list(left_out))}"))  # fmt: skip
+        run = work / f"fold{fold}"
+        train(recipe, run)
+        rows[f"fold {fold}"] = _fold(run, left_out, data)
+        print(fold, json.dumps(rows[f"fold {fold}"]), flush=True)
+    mean = {key: float(np.mean([row[key] for row in rows.values()])) for key in ("auroc", "named", "said_place")}
+    n = sum(row["n"] for row in rows.values())
+    low, high = wilson(round(mean["named"] * n), n)
+    goal = GOALS["unknown places"]
+    mean |= {"named_low": low, "named_high": high, "met": mean["auroc"] >= goal[0] and mean["named"] <= goal[1]}
+    return {"folds": rows, "mean": mean, "goal": goal, "recipe": CHEAP}
+
+
+def _fold(run: Path, left_out: tuple[str, ...], data: Path) -> dict[str, Any]:
+    trained = open_run(run, "last")
+    engine, preparation = trained.engine(), trained.recipe.input
+    checked = check(trained.recipe.data, trained.recipe.train.seed, Path(trained.recipe.data.cache))
+    reader = read_part(trained.recipe.data.reader, trained.recipe.data.root, "train", trained.task.labels, trained.recipe.data.exclude)
+    everything = sorted(p for name in left_out for p in (data / "landmarks" / "train" / name).iterdir())
+    if any(s.path in set(everything) for s in reader.items):
+        raise RuntimeError("a left-out class was trained on")
+
+    def ask(paths: list[Path]) -> Looks:
+        found = collect_outputs(engine, paths, preparation, WANTS)
+        return Looks(np.asarray(found["logits"], np.float32), np.asarray(found["embedding"], np.float32))
+
+    validation = checked.subsets["validation"]
+    looks = {"train": ask([s.path for s in checked.train.items]), "validation": ask([s.path for s in validation.items])}
+    others = {n: ask(sorted(p for p in (data / "not_landmarks" / n).iterdir() if p.suffix == ".jpg")) for n in world.OTHERS}
+    truths = np.array([s.truth for s in validation.items])
+    temperature = fit_temperature(looks["validation"].logits, truths)
+    decision = fit(looks["train"], looks["validation"], others, places=world.PLACES_AMONG_OTHERS, temperature=temperature)
+    unknown = ask(everything)
+    known, strange = _known(looks["validation"], decision, temperature), _known(unknown, decision, temperature)
+    row = _row("unknown places", known, strange, decision)
+    said = logistic(head(project(unknown.embedding, decision.arrays), decision.arrays["place_weights"])) >= 0.5
+    row |= {"said_place": float(said.mean()), "top1": float((looks["validation"].logits.argmax(axis=1) == truths).mean())}
+    row["by_score"] = _by_score(looks["validation"], unknown, decision, temperature)
+    return row
+
+
+def _by_score(known: Looks, unknown: Looks, decision: Decision, temperature: float) -> dict[str, float]:
+    """AUROC of each single score: the plain baselines."""
+    one, other = (
+        known_features(x.logits, x.embedding, temperature=temperature, decision=decision.scalars, arrays=decision.arrays)
+        for x in (known, unknown)
+    )
+    return {name: round(auroc(one[:, i], other[:, i]), 4) for i, name in enumerate(decision.scalars["known"]["features"])}
+
+
+def _known(looks: Looks, decision: Decision, temperature: float) -> NDArray[np.float64]:
+    features = known_features(looks.logits, looks.embedding, temperature=temperature, decision=decision.scalars, arrays=decision.arrays)
+    return known_probability(features, decision.scalars)
+
+
+def _row(name: str, known: NDArray[np.float64], unknown: NDArray[np.float64], decision: Decision) -> dict[str, Any]:
+    named = unknown >= decision.scalars["known_threshold"]
+    low, high = wilson(int(named.sum()), len(named))
+    rng = generator(0, "bootstrap auroc")
+    draws = [auroc(rng.choice(known, len(known)), rng.choice(unknown, len(unknown))) for _ in range(200)]
+    value, goal = auroc(known, unknown), GOALS[name]
+    return {
+        "auroc": value, "auroc_low": float(np.quantile(draws, 0.025)), "auroc_high": float(np.quantile(draws, 0.975)),
+        "named": float(named.mean()), "named_low": low, "named_high": high, "n": len(named),
+        "landmarks_answered": float((known >= decision.scalars["known_threshold"]).mean()),
+        "goal": goal, "met": bool(value >= goal[0] and named.mean() <= goal[1]),
+    }  # fmt: skip
+
+
+def auroc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
+    """Chance that a positive scores above a negative, ties half (Mann-Whitney U)."""
+    both = np.concatenate([positive, negative])
+    _, inverse, counts = np.unique(both, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return float((rank[: len(positive)].sum() - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative)))
+
+
+def _load(path: Path) -> Looks:
+    with np.load(path, allow_pickle=False) as stored:
+        return Looks(stored["logits"], stored["embedding"])
+
+
+def _keep(name: str, found: dict[str, Any]) -> None:
+    record = {"benchmark": name, "date": datetime.now(UTC).isoformat(timespec="seconds"), **found, "commit": commit(), "machine": machine(), "versions": versions()}  # fmt: skip
+    text = json.dumps(record, indent=1) + "\n"
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Makes the shipped bundle ``world110``: trains, learns what it does not know, exports, verifies, measures.
+
+    LANDSIGHT_DATA=... python recipes/world.py --run runs/world --out src/landsight/bundle/world
+
+An interrupted run goes on when the same command is given again. Everything that is chosen is chosen on training and validation pictures
+and on photos of other things; the test parts are looked at once, at the end, and each look is counted in RUN/looks.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from landsight.answer.classify import WANTS
+from landsight.bundle.card import render_card
+from landsight.bundle.load import Bundle, load
+from landsight.bundle.manifest import BundlePlace, Metric
+from landsight.bundle.seal import seal
+from landsight.places import read_catalogue
+from landsight.runtime.choose import candidates, make
+from landsight.studio import recipe as recipes
+from landsight.studio.collect import collect_outputs
+from landsight.studio.data.check import check
+from landsight.studio.data.samples import Samples
+from landsight.studio.decision import Decision, Looks, fit, fit_temperature
+from landsight.studio.engine import open_run
+from landsight.studio.evaluate import evaluate, evaluate_engine
+from landsight.studio.export import export
+from landsight.studio.train.run import train
+
+HERE = Path(__file__).resolve().parent
+#: Parts that are measured, and how they are called in the card.
+PARTS = {
+    "test": "landmarks/test: 76 places, real proportions",
+    "test_small": "landmarks/test_small: 34 places known from 96 px pictures",
+    "fullsize": "landmarks/fullsize: people's ordinary photos, mostly of those 34 places",
+}
+#: Photos of other things, and which of these show places (street fronts of no fame).
+OTHERS = ("coco", "flowers", "architecture")
+PLACES_AMONG_OTHERS = frozenset({"architecture"})
+#: A faster precision ships if it loses no more points of validation top-1 than this.
+ALLOWED_LOSS = 0.2
+RIGHTS = (
+    "The weights are ours, Apache-2.0. They were trained on photos whose single rights were not cleared; none of these photos, and nothing "
+    "from which one could be made again, is in this bundle. The start was EfficientNet-Lite0 trained on ImageNet (Google, Apache-2.0)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """The run folder, the data folder, and the drawn pictures that the bundle carries."""
+
+    run: Path
+    data: Path
+    photos: list[Path]
+
+
+def main() -> None:
+    """All steps."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--run", type=Path, default=Path("runs/world"))
+    parser.add_argument("--out", type=Path, default=HERE.parent / "src/landsight/bundle/world")
+    parser.add_argument("--photos", type=Path, nargs="*", default=[], help="pictures that the bundle may carry (drawn ones)")
+    options = parser.parse_args()
+    data = Path(os.environ.get("LANDSIGHT_DATA") or sys.exit("set LANDSIGHT_DATA (docs/data.md)"))
+    recipe = recipes.load(HERE / "world.toml")
+    if not train(recipe, options.run).finished:
+        sys.exit("interrupted; give the same command again to go on")
+    made = Making(options.run, data, options.photos)
+    draft = _exported(made, "draft", None, {}, int8=True)
+    decision, temperature = decide(draft, options.run, data)
+    losses = _losses(draft, _parts(options.run)[1])
+    int8 = losses.get("onnxruntime int8", 100.0) <= ALLOWED_LOSS
+    calibration = {"temperature": temperature, "precisions_checked": {k: v for k, v in losses.items() if int8 or "int8" not in k}}
+    final = _exported(made, "final", decision, calibration, int8=int8)
+    bundle = _measured(final, options.run, data)
+    shutil.rmtree(options.out, ignore_errors=True)
+    shutil.copytree(bundle.root, options.out)
+    print(
+        f"{options.out}: {sum(p.stat().st_size for p in options.out.rglob('*') if p.is_file()) / 1e6:.1f} MB, {load(options.out).bundle_hash}"
+    )
+
+
+def decide(bundle: Bundle, run: Path, data: Path) -> tuple[Decision, float]:
+    """The temperature, and what tells known from unknown: from training, validation, and photos of other things."""
+    train_part, validation = _parts(run)
+    looks = {"train": _looks(bundle, train_part), "validation": _looks(bundle, validation)}
+    truths = np.array([s.truth for s in validation.items])
+    temperature = fit_temperature(looks["validation"].logits, truths)
+    others = {name: looks_of_folder(bundle, data / "not_landmarks" / name) for name in OTHERS}
+    for name, one in {**looks, **others}.items():
+        np.savez(run / f"looks_{name}.npz", logits=one.logits, embedding=one.embedding)
+    return fit(looks["train"], looks["validation"], others, places=PLACES_AMONG_OTHERS, temperature=temperature), temperature
+
+
+def looks_of_folder(bundle: Bundle, folder: Path) -> Looks:
+    """What the network says of all photos of a folder."""
+    return _outputs(bundle, sorted(p for p in folder.iterdir() if p.suffix in (".jpg", ".jpeg", ".png", ".webp")))
+
+
+def _looks(bundle: Bundle, samples: Samples) -> Looks:
+    return _outputs(bundle, [s.path for s in samples.items])
+
+
+def _outputs(bundle: Bundle, paths: list[Path]) -> Looks:
+    found = collect_outputs(make(bundle, "onnxruntime", "fp32"), paths, bundle.manifest.input, WANTS)
+    return Looks(np.asarray(found["logits"], np.float32), np.asarray(found["embedding"], np.float32))
+
+
+def _parts(run: Path) -> tuple[Samples, Samples]:
+    """Training and validation pictures, split as in the run."""
+    recipe = open_run(run).recipe
+    checked = check(recipe.data, recipe.train.seed, run / "cache")
+    return checked.train, checked.subsets["validation"]
+
+
+def _exported(made: Making, name: str, decision: Decision | None, calibration: dict[str, object], *, int8: bool) -> Bundle:
+    out = made.run / name
+    shutil.rmtree(out, ignore_errors=True)
+    catalogue = read_catalogue(made.data / "landmarks" / "places.csv")
+    places = {
+        label: BundlePlace(p.name, p.latitude, p.longitude, p.extent_m, p.city, p.country_code, p.country) for label, p in catalogue.items()
+    }
+    trained = {
+        "training": "8,848 photos of 110 places from public repositories; 34 places from 96 x 96 pictures alone",
+        "other photos, for what is unknown": "COCO 300, Oxford flowers 220, ordinary street fronts 300",
+        "validation": "8 % of the training photos, whole near-duplicate groups",
+        "recipe": "recipes/world.py, recipes/world.toml",
+    }
+    return export(
+        made.run, out, which="last", places=places, calibration=calibration, decision=decision.scalars if decision else {},
+        arrays=decision.arrays if decision else {}, data=trained, rights=RIGHTS, photos=made.photos, calibration_pictures=None if int8 else [],
+    )  # fmt: skip
+
+
+def _losses(bundle: Bundle, validation: Samples) -> dict[str, float]:
+    """Points of validation top-1 that each faster precision loses against fp32 of ONNX Runtime."""
+    top1 = {}
+    for runtime, precision in {*candidates(bundle), ("onnxruntime", "int8"), ("openvino", "bf16"), ("openvino", "int8")}:
+        engine = make(bundle, runtime, precision)
+        top1[engine.name] = evaluate_engine(engine, validation, bundle.manifest, bundle.arrays).metrics["top1"].value
+    reference = top1["onnxruntime fp32"]
+    losses = {name: round(100 * (reference - value), 3) for name, value in sorted(top1.items()) if not name.endswith("fp32")}
+    print(f"validation top-1 {reference:.4f}; points lost: {losses}")
+    return losses
+
+
+def _measured(bundle: Bundle, run: Path, data: Path) -> Bundle:
+    """Write the figures of all test parts into manifest and card."""
+    metrics: dict[str, Metric] = {}
+    for part, words in PARTS.items():
+        found = evaluate(bundle.root, split=part, root=str(data / "landmarks"), out=run)
+        metrics |= {f"{part} {name}": replace(metric, what=f"{metric.what}; {words}") for name, metric in found.metrics.items()}
+        print(part, {name: asdict(m)["value"] for name, m in found.metrics.items()}, f"look {found.looks}")
+    manifest = replace(bundle.manifest, metrics=metrics)
+    (bundle.root / "card.md").write_text(render_card(manifest), encoding="utf-8")
+    return seal(bundle.root, manifest)
+
+
+if __name__ == "__main__":
+    main()
