@@ -48,7 +48,8 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One finished program: wall and processor seconds of it and of all its children, largest memory of one of its processes."""
+    """One finished program: wall and processor seconds of it and of all its children, largest memory of one of its
+    processes (ru_maxrss, which Linux never counts below that of the program that started it)."""
 
     wall_s: float
     cpu_s: float

@@ -23,8 +23,8 @@ _EVERY_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """``tree_mb``: largest sum of PSS over the program and all it started (shared pages counted once); ``parent_mb`` and
-    ``largest_child_mb``: what the kernel says of single processes at their end (getrusage)."""
+    """``tree_mb``: largest sum of PSS over the program and all it started (shared pages counted once); ``parent_mb``: the kernel's own
+    high-water mark (VmHWM) of the program alone, which no sample can miss. ru_maxrss would count the program that started it too."""
 
     tree_mb: float
     parent_mb: float
@@ -83,18 +83,17 @@ def peak_of(command: Sequence[str], env: dict[str, str]) -> Peak:
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **env}
     )
-    most_kb = samples = 0
+    most_kb = parent_kb = samples = 0
     while True:
         samples += 1
         most_kb = max(most_kb, sum(map(pss_kb, tree(process.pid))))
-        ended, status, used = os.wait4(process.pid, os.WNOHANG)
-        if ended:
+        parent_kb = max(parent_kb, kb_of(process.pid, "status", "VmHWM:"))
+        if process.poll() is not None:
             break
         time.sleep(_EVERY_S)
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):
         stop(f"landsight ended with {process.returncode}")
-    return Peak(most_kb / 1024, used.ru_maxrss / 1024, samples, time.perf_counter() - start)
+    return Peak(most_kb / 1024, parent_kb / 1024, samples, time.perf_counter() - start)
 
 
 def tree(pid: int) -> list[int]:
@@ -111,16 +110,22 @@ def tree(pid: int) -> list[int]:
 
 
 def pss_kb(pid: int) -> int:
-    """Proportional set size; 0 for a process that has ended."""
+    """Proportional set size of one process."""
+    return kb_of(pid, "smaps_rollup", "Pss:")
+
+
+def kb_of(pid: int, file: str, label: str) -> int:
+    """A line such as "Pss:  700 kB" of a file in /proc; 0 for a process that has ended."""
     try:
-        return parse_pss(Path(f"/proc/{pid}/smaps_rollup").read_text())
+        text = Path(f"/proc/{pid}/{file}").read_text(encoding="utf-8")
     except OSError:
         return 0
+    return kb_in(text, label)
 
 
-def parse_pss(text: str) -> int:
-    """The "Pss:" line of smaps_rollup, in kB."""
-    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0)
+def kb_in(text: str, label: str) -> int:
+    """The number behind a label; 0 when it is not there."""
+    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith(label)), 0)
 
 
 def figures(results: dict[str, list[Peak]], sizes: Sequence[int]) -> list[Figure]:
@@ -129,11 +134,11 @@ def figures(results: dict[str, list[Peak]], sizes: Sequence[int]) -> list[Figure
     name = f"{sizes[1]:,} photos / {sizes[0]:,} photos"
     rows = [
         Figure(f"{name}, all processes", "x", ratio([p.tree_mb for p in large], [p.tree_mb for p in small]), GROWTH),
-        Figure(f"{name}, largest process (getrusage)", "x", ratio([p.parent_mb for p in large], [p.parent_mb for p in small]), GROWTH),
+        Figure(f"{name}, the program alone", "x", ratio([p.parent_mb for p in large], [p.parent_mb for p in small]), GROWTH),
     ]
     for size, peaks in zip(sizes, (small, large), strict=True):
         rows.append(Figure(f"{size:,} photos, all processes", "MB", [p.tree_mb for p in peaks]))
-        rows.append(Figure(f"{size:,} photos, largest process", "MB", [p.parent_mb for p in peaks]))
+        rows.append(Figure(f"{size:,} photos, the program alone", "MB", [p.parent_mb for p in peaks]))
         rows.append(Figure(f"{size:,} photos", "s", [p.wall_s for p in peaks]))
     return rows
 
