@@ -143,7 +143,7 @@ def test_a_sidecar_that_cannot_be_written_is_a_warning(landsight: Landsight, bun
     assert (photos / "a red.jpg.xmp").read_text(encoding="utf-8") == "<broken"
 
 
-ODD_NAMES = ["[bold]x[b].jpg", "a\x1b[2Jb.jpg", "-rf.jpg", "line\nbreak.jpg", 'quote".jpg', "<b>&amp;.jpg", "rtl\u202egpj.jpg", "=1+1.jpg", "写真 é.jpg", "n" * 200 + ".jpg"]  # fmt: skip
+ODD_NAMES = [".hidden.jpg", "[bold]x[b].jpg", "a\x1b[2Jb.jpg", "-rf.jpg", "line\nbreak.jpg", 'quote".jpg', "<b>&amp;.jpg", "rtl\u202egpj.jpg", "=1+1.jpg", "写真 é.jpg", "n" * 200 + ".jpg"]  # fmt: skip
 
 
 def test_odd_file_names(landsight: Landsight, bundle: Path, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_odd_file_names(landsight: Landsight, bundle: Path, tmp_path: Path) -> N
     Path(os.fsdecode(os.fsencode(folder) + b"/bad\xff.jpg")).write_bytes(data)
     table = landsight("locate", "--bundle", bundle, folder)
     assert (table.code, "\x1b" in table.out, "\u202e" in table.out) == (0, False, False)
-    assert "11 photos: 11 landmarks" in table.out
+    assert "12 photos: 12 landmarks" in table.out
     lines = lines_of(landsight("locate", "-f", "jsonl", "--bundle", bundle, folder).out)
     assert {Path(line["path"]).name for line in lines} >= set(ODD_NAMES)
     dashed = landsight("locate", "-f", "jsonl", "--bundle", bundle, "--", folder / "-rf.jpg")

@@ -23,9 +23,9 @@ def collect(paths: Sequence[Path], recursive: bool) -> Iterator[Found]:
     """The files of ``paths``, in their order; one folder's names are in memory at a time, no file is opened.
 
     A folder yields each of its regular files by sorted name, then (``recursive``) its sub-folders' files. What a file is, its content
-    decides later, not its name. Names that start with "." are skipped there, and so is a folder that was walked already, which ends
-    loops of links. An .xmp beside its photo is that photo's sidecar and no row of its own. A missing named path, and a folder that
-    cannot be listed, are yielded, for the reader to say so.
+    decides later, not its name. Sub-folders whose name starts with "." (thumbnails, version control) are skipped, and so is a folder
+    that was walked already, which ends loops of links. An .xmp beside its photo is that photo's sidecar and no row of its own. A
+    missing named path, and a folder that cannot be listed, are yielded, for the reader to say so.
     """
     for path in paths:
         if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises where a parent folder may not be entered)
@@ -74,17 +74,15 @@ def _is_xmp(name: str) -> bool:
 
 
 def _list(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of regular files (links to them included) and of folders, hidden ones left out."""
+    """Names of regular files (links to them included) and of folders, hidden folders left out."""
     files: list[str] = []
     folders: list[str] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
             try:
                 if entry.is_file():
                     files.append(entry.name)
-                elif entry.is_dir():
+                elif entry.is_dir() and not entry.name.startswith("."):
                     folders.append(entry.name)
             except OSError:  # a link that leads to itself is neither
                 continue
