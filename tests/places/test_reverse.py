@@ -19,7 +19,7 @@ from landsight.errors import PlacesError
 from landsight.places import Place, read_catalogue, reverse
 from landsight.places.country import country_code_at
 from landsight.places.reverse import load_cities
-from landsight.places.sphere import EARTH_RADIUS_M
+from landsight.sphere import EARTH_RADIUS_M
 
 BORDER_POINTS = list(csv.DictReader((Path(__file__).parent / "border_points.csv").read_text(encoding="utf-8").splitlines()))
 

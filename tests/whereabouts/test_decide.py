@@ -12,7 +12,6 @@ from landsight.answer.classify import ClassAnswer
 from landsight.errors import PhotoError
 from landsight.photo.facts import Facts, PhotoWarning, Position
 from landsight.places.place import Place
-from landsight.places.sphere import distance_m
 from landsight.whereabouts.decide import Findings, decide
 from landsight.whereabouts.located import Located, Looked
 
@@ -180,11 +179,3 @@ def test_warnings_of_facts_and_pixels_are_each_said_once() -> None:
     facts = replace(at(*ROME), warnings=(told,))
     located = decided(Findings("a.jpg", facts, answer=answer(), warnings=(told, PhotoWarning("multi_frame", "The first of 2."))))
     assert [w.code for w in located.warnings] == ["damaged", "multi_frame"]
-
-
-def test_distances_by_hand() -> None:
-    # A degree of latitude is pi/180 * 6,371,008.8 m = 111,195.1 m.
-    assert distance_m(0, 0, 1, 0) == pytest.approx(111_195.1, abs=0.1)
-    assert distance_m(0, 179.5, 0, -179.5) == pytest.approx(111_195.1, abs=0.1)
-    assert distance_m(90, 0, -90, 0) == pytest.approx(20_015_114.4, abs=1)
-    assert distance_m(12.3, 45.6, 12.3, 45.6) == 0

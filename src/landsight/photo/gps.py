@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from landsight import sphere
 from landsight.photo import tiff, xmp
 from landsight.photo.capture_time import gps_time_utc, iso_to_utc
 from landsight.photo.facts import GpsStatus, Position, PositionSource
@@ -104,11 +105,8 @@ def parse_coordinate(text: str, axis: int, reference: str = "") -> float:
 
 
 def distance_m(a: Position, b: Position) -> float:
-    """Great-circle distance on a sphere of 6371 km."""
-    lat_a, lat_b = math.radians(a.latitude), math.radians(b.latitude)
-    half = math.sin((lat_b - lat_a) / 2) ** 2
-    half += math.cos(lat_a) * math.cos(lat_b) * math.sin(math.radians(b.longitude - a.longitude) / 2) ** 2
-    return 2 * 6_371_000 * math.asin(min(1.0, math.sqrt(half)))
+    """Great-circle distance in metres (landsight.sphere)."""
+    return sphere.distance_m(a.latitude, a.longitude, b.latitude, b.longitude)
 
 
 def _exif_coordinate(gps: Mapping[int, Tag], axis: int, value_tag: int, reference_tag: int) -> float:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from landsight.errors import PlacesError
 from landsight.places.country import country_code_at, country_names
 from landsight.places.place import Place
-from landsight.places.sphere import EARTH_RADIUS_M, distance_m
+from landsight.sphere import EARTH_RADIUS_M, distance_m
 
 #: How far another country may be to be named in ``near_border``.
 BORDER_M: Final = 5_000.0
@@ -84,7 +84,7 @@ def load_cities() -> Cities:
 
 
 def _distances_m(latitude: float, longitude: float, lats_ud: NDArray[np.int32], lons_ud: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Great-circle distances from one point (degrees) to many (millionths of a degree). Haversine: exact for small and antipodal distances."""
+    """landsight.sphere.distance_m from one point (degrees) to many (millionths of a degree) at once; a test holds both together."""
     lat, lon = math.radians(latitude), math.radians(longitude)
     lats, lons = np.radians(lats_ud * 1e-6), np.radians(lons_ud * 1e-6)
     half = np.sin((lats - lat) / 2) ** 2 + math.cos(lat) * np.cos(lats) * np.sin((lons - lon) / 2) ** 2

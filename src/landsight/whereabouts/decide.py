@@ -10,7 +10,7 @@ from landsight.bundle.manifest import Manifest
 from landsight.errors import PhotoError
 from landsight.photo.facts import Facts, PhotoWarning
 from landsight.places.place import Place
-from landsight.places.sphere import distance_m
+from landsight.sphere import distance_m
 from landsight.whereabouts.camera import CameraEvidence, camera_evidence
 from landsight.whereabouts.located import Camera, Conflict, Located, Looked, Outcome, Problem, Shown
 from landsight.whereabouts.shown import candidates, looked_at, shown, shown_evidence

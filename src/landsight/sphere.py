@@ -1,4 +1,4 @@
-"""Distance on the sphere."""
+"""Distance on the sphere: the one formula that photo, places and whereabouts share. No NumPy, so that reading facts starts fast."""
 
 from __future__ import annotations
 
