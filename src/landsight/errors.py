@@ -86,7 +86,7 @@ class BundleError(LandsightError):
     exit_code = 3
 
 
-class RuntimeUnavailable(LandsightError):
+class RuntimeUnavailable(LandsightError):  # noqa: N818 - a public name; it says a state, as the messages do
     """The inference engine asked for is not installed, or refuses the model."""
 
     exit_code = 3

@@ -97,7 +97,9 @@ def known_probability(features: Floats, decision: Mapping[str, Any]) -> Floats:
     """(n, 6) -> (n,): the fitted logistic model over the standardised columns."""
     known = decision["known"]
     if tuple(known["features"]) != KNOWN_FEATURES:
-        raise BundleError("bundle_foreign", f"The decision uses features {known['features']}.", f"This version computes {list(KNOWN_FEATURES)}.")
+        raise BundleError(
+            "bundle_foreign", f"The decision uses features {known['features']}.", f"This version computes {list(KNOWN_FEATURES)}."
+        )
     scaled = (features - np.asarray(known["mean"])) / np.asarray(known["scale"])
     return logistic(scaled @ np.asarray(known["weights"]) + float(known["bias"]))
 

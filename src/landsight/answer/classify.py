@@ -46,5 +46,6 @@ def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, array
     place = logistic(head(project(embedding, arrays), arrays["place_weights"]))
     looked = three_outcomes(known, place, manifest.decision)
     return [
-        ClassAnswer(p, order, float(k), float(q), said) for p, order, k, q, said in zip(probabilities, orders, known, place, looked, strict=True)
+        ClassAnswer(p, order, float(k), float(q), said)
+        for p, order, k, q, said in zip(probabilities, orders, known, place, looked, strict=True)
     ]

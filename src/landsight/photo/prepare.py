@@ -45,12 +45,21 @@ class Preparation:
     def __post_init__(self) -> None:
         channels = 3 if self.colour == "RGB" else 1
         if self.filter not in FILTERS or self.resize not in ("squash", "crop", "letterbox") or self.colour not in ("RGB", "L"):
-            raise BundleError("bad_preparation", f"Unknown resize rule, filter or colour: received {self.resize!r}, {self.filter!r}, {self.colour!r}.",
-                              f"Filters: {', '.join(FILTERS)}; rules: squash, crop, letterbox; colours: RGB, L.")
+            raise BundleError(
+                "bad_preparation",
+                f"Unknown resize rule, filter or colour: received {self.resize!r}, {self.filter!r}, {self.colour!r}.",
+                f"Filters: {', '.join(FILTERS)}; rules: squash, crop, letterbox; colours: RGB, L.",
+            )
         if len(self.mean) != channels or len(self.std) != channels or min(self.std) <= 0:
-            raise BundleError("bad_preparation", f"mean and std need {channels} values, std above 0: received {self.mean}, {self.std}.", "One value a channel.")
+            raise BundleError(
+                "bad_preparation",
+                f"mean and std need {channels} values, std above 0: received {self.mean}, {self.std}.",
+                "One value a channel.",
+            )
         if not (1 <= self.width <= 4096 and 1 <= self.height <= 4096):
-            raise BundleError("bad_preparation", f"Input size out of range: received {self.width}x{self.height}.", "1 to 4096 pixels a side.")
+            raise BundleError(
+                "bad_preparation", f"Input size out of range: received {self.width}x{self.height}.", "1 to 4096 pixels a side."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
