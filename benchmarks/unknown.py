@@ -41,7 +41,7 @@ from landsight.studio.train.run import train
 #: (AUROC at least, share named at most)
 GOALS = {"coco": (0.992, 0.01), "flowers": (0.992, 0.01), "architecture": (0.98, 0.04), "unknown places": (0.965, 0.06)}
 FOLDS = 5
-CHEAP = ("schedule.stages=[[128,2],[144,2]]", "train.evaluate_every=0", "input.width=160", "input.height=160", "data.validation_share=0.1")
+CHEAP = ("schedule.stages=[[128,3]]", "train.evaluate_every=0", "input.width=144", "input.height=144", "data.validation_share=0.1")
 
 
 def main() -> None:
@@ -70,7 +70,14 @@ def sources(run: Path, data: Path) -> dict[str, Any]:
     places: dict[str, float] = {}
     for name in world.OTHERS:
         rest = {other: stored[other] for other in world.OTHERS if other != name}
-        decision = fit(stored["train"], stored["validation"], rest, places=world.PLACES_AMONG_OTHERS & rest.keys(), temperature=temperature)
+        decision = fit(
+            stored["train"],
+            stored["validation"],
+            rest,
+            places=world.PLACES_AMONG_OTHERS & rest.keys(),
+            temperature=temperature,
+            axes=world.AXES,
+        )
         rows[name] = _row(name, _known(landmarks, decision, temperature), _known(stored[name], decision, temperature), decision)
         said = logistic(head(project(stored[name].embedding, decision.arrays), decision.arrays["place_weights"])) >= 0.5
         places[name] = float(said.mean() if name in world.PLACES_AMONG_OTHERS else 1 - said.mean())
@@ -118,7 +125,7 @@ def _fold(run: Path, left_out: tuple[str, ...], data: Path) -> dict[str, Any]:
     others = {n: ask(sorted(p for p in (data / "not_landmarks" / n).iterdir() if p.suffix == ".jpg")) for n in world.OTHERS}
     truths = np.array([s.truth for s in validation.items])
     temperature = fit_temperature(looks["validation"].logits, truths)
-    decision = fit(looks["train"], looks["validation"], others, places=world.PLACES_AMONG_OTHERS, temperature=temperature)
+    decision = fit(looks["train"], looks["validation"], others, places=world.PLACES_AMONG_OTHERS, temperature=temperature, axes=world.AXES)
     unknown = ask(everything)
     known, strange = _known(looks["validation"], decision, temperature), _known(unknown, decision, temperature)
     row = _row("unknown places", known, strange, decision)

@@ -17,11 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from landsight.answer.calibration import softmax
 from landsight.answer.classify import WANTS
 from landsight.bundle.card import render_card
 from landsight.bundle.load import Bundle, load
 from landsight.bundle.manifest import BundlePlace, Metric
 from landsight.bundle.seal import seal
+from landsight.photo.prepare import Preparation
 from landsight.places import read_catalogue
 from landsight.runtime.choose import candidates, make
 from landsight.studio import recipe as recipes
@@ -46,6 +48,10 @@ OTHERS = ("coco", "flowers", "architecture")
 PLACES_AMONG_OTHERS = frozenset({"architecture"})
 #: A faster precision ships if it loses no more points of validation top-1 than this.
 ALLOWED_LOSS = 0.2
+#: Principal axes of the embedding that the neighbours are sought in: 128 keep the shipped bank at 2 MB.
+AXES = 128
+#: (side of the input, shrunk before to) that are tried on validation. Larger than 224 would cost more than the speed goals allow.
+CANDIDATES: tuple[tuple[int, int | None], ...] = ((192, None), (208, None), (224, None), (208, 128), (224, 128), (224, 160))
 RIGHTS = (
     "The weights are ours, Apache-2.0. They were trained on photos whose single rights were not cleared; none of these photos, and nothing "
     "from which one could be made again, is in this bundle. The start was EfficientNet-Lite0 trained on ImageNet (Google, Apache-2.0)."
@@ -54,11 +60,12 @@ RIGHTS = (
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """The run folder, the data folder, and the drawn pictures that the bundle carries."""
+    """The run folder, the data folder, the drawn pictures that the bundle carries, and how pictures are prepared."""
 
     run: Path
     data: Path
     photos: list[Path]
+    preparation: Preparation
 
 
 def main() -> None:
@@ -72,7 +79,7 @@ def main() -> None:
     recipe = recipes.load(HERE / "world.toml")
     if not train(recipe, options.run).finished:
         sys.exit("interrupted; give the same command again to go on")
-    made = Making(options.run, data, options.photos)
+    made = Making(options.run, data, options.photos, choose_preparation(options.run))
     draft = _exported(made, "draft", None, {}, int8=True)
     decision, temperature = decide(draft, options.run, data)
     losses = _losses(draft, _parts(options.run)[1])
@@ -87,6 +94,24 @@ def main() -> None:
     )
 
 
+def choose_preparation(run: Path) -> Preparation:
+    """Of CANDIDATES the one with the least negative log-likelihood on validation pictures, large and small ones counting equally."""
+    trained, validation = open_run(run, "last"), _parts(run)[1]
+    truths = np.array([s.truth for s in validation.items])
+    small = np.array([s.small for s in validation.items])
+    scores: dict[Preparation, float] = {}
+    for side, hide in CANDIDATES:
+        preparation = replace(trained.recipe.input, width=side, height=side, hide_px=hide)
+        logits = collect_outputs(trained.engine(), [s.path for s in validation.items], preparation, ("logits",))["logits"]
+        losses = -np.log(softmax(logits, fit_temperature(logits, truths))[np.arange(len(truths)), truths].clip(1e-12))
+        right = logits.argmax(axis=1) == truths
+        scores[preparation] = float((losses[small].mean() + losses[~small].mean()) / 2)
+        print(
+            f"{side} px, shrunk to {hide}: loss {scores[preparation]:.4f}, top-1 large {right[~small].mean():.4f}, small {right[small].mean():.4f}"
+        )
+    return min(scores, key=lambda p: scores[p])
+
+
 def decide(bundle: Bundle, run: Path, data: Path) -> tuple[Decision, float]:
     """The temperature, and what tells known from unknown: from training, validation, and photos of other things."""
     train_part, validation = _parts(run)
@@ -96,7 +121,7 @@ def decide(bundle: Bundle, run: Path, data: Path) -> tuple[Decision, float]:
     others = {name: looks_of_folder(bundle, data / "not_landmarks" / name) for name in OTHERS}
     for name, one in {**looks, **others}.items():
         np.savez(run / f"looks_{name}.npz", logits=one.logits, embedding=one.embedding)
-    return fit(looks["train"], looks["validation"], others, places=PLACES_AMONG_OTHERS, temperature=temperature), temperature
+    return fit(looks["train"], looks["validation"], others, places=PLACES_AMONG_OTHERS, temperature=temperature, axes=AXES), temperature
 
 
 def looks_of_folder(bundle: Bundle, folder: Path) -> Looks:
@@ -135,7 +160,8 @@ def _exported(made: Making, name: str, decision: Decision | None, calibration: d
     }
     return export(
         made.run, out, which="last", places=places, calibration=calibration, decision=decision.scalars if decision else {},
-        arrays=decision.arrays if decision else {}, data=trained, rights=RIGHTS, photos=made.photos, calibration_pictures=None if int8 else [],
+        arrays=decision.arrays if decision else {}, data=trained, rights=RIGHTS, photos=made.photos, preparation=made.preparation,
+        calibration_pictures=None if int8 else [],
     )  # fmt: skip
 
 

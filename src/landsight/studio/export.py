@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -51,17 +51,19 @@ def export(
     run: Path, out: Path, *, which: str = "best", name: str | None = None, places: Mapping[str, BundlePlace] | None = None,
     calibration: Mapping[str, Any] | None = None, decision: Mapping[str, Any] | None = None, arrays: Mapping[str, NDArray[Any]] | None = None,
     metrics: Mapping[str, Metric] | None = None, data: Mapping[str, Any] | None = None, rights: str = "",
-    photos: Sequence[Path] = (), calibration_pictures: Sequence[Path] | None = None,
+    photos: Sequence[Path] = (), calibration_pictures: Sequence[Path] | None = None, preparation: Preparation | None = None,
 ) -> Bundle:  # fmt: skip
     """Write the bundle folder ``out``, which must not exist.
 
     ``photos``: files that the bundle may carry, for its stored answers (default: four drawn pictures). ``calibration_pictures``: for
     INT8, if the recipe wants it (default: drawn from the training folder; empty: no INT8). ``calibration``, ``decision``, ``arrays``:
-    what answer.calibration applies. Raises: VerificationError when the bundle does not answer as the trained network; nothing is left then.
+    what answer.calibration applies. ``preparation``: how pictures are prepared, if not as the recipe's ``input``. Raises: VerificationError when the bundle does not answer as the trained network; nothing is left then.
     """
     if out.exists():
         raise UsageError("out_exists", f"{out} exists already.", "Give another folder, or remove it.")
     trained = open_run(run, which)
+    if preparation is not None:
+        trained = replace(trained, recipe=replace(trained.recipe, input=preparation))
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
