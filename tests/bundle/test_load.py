@@ -70,6 +70,12 @@ def test_without_arrays_the_table_is_empty(tmp_path: Path) -> None:
     assert dict(make_bundle(tmp_path / "b").arrays) == {}
 
 
+def test_halves_are_widened_once(tmp_path: Path) -> None:
+    arrays = make_bundle(tmp_path / "b", arrays={"bank": np.array([0.1, 3], np.float16), "rows": np.array([7])}).arrays
+    assert (arrays["bank"].dtype, arrays["rows"].dtype) == (np.dtype(np.float32), np.dtype(np.int64))
+    assert arrays["bank"].tolist() == [float(np.float16(0.1)), 3]
+
+
 def test_an_unknown_precision_or_file_names_the_known_ones(made: Path) -> None:
     bundle = load(made)
     with pytest.raises(BundleError, match="fp32"):

@@ -27,6 +27,9 @@ Looked = Literal["landmark", "unknown_place", "not_a_place"]
 KNOWN_FEATURES: tuple[str, ...] = ("log_odds", "generalised_entropy", "largest_logit", "energy", "neighbour", "familiar")
 #: Arrays of arrays.npz that a decision needs.
 DECISION_ARRAYS: tuple[str, ...] = ("centre", "projection", "bank", "familiar_weights", "place_weights")
+#: Scalars of a decision beside "known", and those of "known" that have a value a feature.
+_SCALARS: tuple[str, ...] = ("gamma", "top", "neighbours", "known_threshold", "place_threshold")
+_COLUMNS: tuple[str, ...] = ("mean", "scale", "weights")
 #: Keeps log-odds finite when the softmax saturates.
 _SATURATED = 1e-6
 
@@ -59,7 +62,7 @@ def project(embedding: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> Floa
 
 def neighbour_similarity(projected: Floats, bank: NDArray[Any], *, k: int) -> Floats:
     """Cosine to the k-th nearest training picture, (n, m) and (N, m) -> (n,)."""
-    cosines = projected.astype(np.float32) @ bank.astype(np.float32).T
+    cosines = projected.astype(np.float32) @ bank.astype(np.float32, copy=False).T
     return np.partition(cosines, -k, axis=1)[:, -k].astype(np.float64)
 
 
@@ -94,14 +97,45 @@ def logistic(log_odds: Floats) -> Floats:
 
 
 def known_probability(features: Floats, decision: Mapping[str, Any]) -> Floats:
-    """(n, 6) -> (n,): the fitted logistic model over the standardised columns."""
+    """(n, 6) -> (n,): the fitted logistic model over the standardised columns. Raises: BundleError for other columns than these."""
     known = decision["known"]
     if tuple(known["features"]) != KNOWN_FEATURES:
-        raise BundleError(
-            "bundle_foreign", f"The decision uses features {known['features']}.", f"This version computes {list(KNOWN_FEATURES)}."
-        )
+        raise _foreign(f"uses features {known['features']}", f"This version computes {list(KNOWN_FEATURES)}.")
     scaled = (features - np.asarray(known["mean"])) / np.asarray(known["scale"])
     return logistic(scaled @ np.asarray(known["weights"]) + float(known["bias"]))
+
+
+def require_decision(decision: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, width: int) -> None:
+    """A bundle's decision is complete and fits together, for embeddings of ``width`` numbers. Raises: BundleError. Cost: microseconds."""
+    known = decision.get("known")
+    if not isinstance(known, Mapping) or not isinstance(known.get("features"), list):
+        raise _foreign("lacks its model 'known'")
+    numbers = {name: decision.get(name) for name in _SCALARS} | {"known.bias": known.get("bias")}
+    numbers |= {f"known.{name}[{i}]": value for name in _COLUMNS for i, value in enumerate(_six(known, name))}
+    if wrong := [name for name, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)]:
+        raise _foreign(f"has no number {wrong[0]!r}")
+    if min(known["scale"]) <= 0:
+        raise _foreign("has a scale that is not above 0")
+    if missing := [name for name in DECISION_ARRAYS if name not in arrays]:
+        raise _foreign(f"lacks its array {missing[0]!r}")
+    axes = arrays["projection"].shape[-1]
+    shapes = {"centre": (width,), "projection": (width, axes), "familiar_weights": (axes + 1,), "place_weights": (axes + 1,)}
+    for name, shape in (shapes | {"bank": (len(arrays["bank"]), axes)}).items():
+        if arrays[name].shape != shape:
+            raise _foreign(f"has an array {name!r} of shape {arrays[name].shape} instead of {shape}")
+    if not 1 <= decision["neighbours"] <= len(arrays["bank"]):
+        raise _foreign(f"asks for neighbour {decision['neighbours']} of the {len(arrays['bank'])} in its array 'bank'")
+
+
+def _six(known: Mapping[str, Any], name: str) -> list[Any]:
+    values = known.get(name)
+    if not isinstance(values, list) or len(values) != len(KNOWN_FEATURES):
+        raise _foreign(f"needs {len(KNOWN_FEATURES)} values in 'known.{name}'")
+    return values
+
+
+def _foreign(what: str, advice: str = "Export the bundle again.") -> BundleError:
+    return BundleError("bundle_foreign", f"The bundle's decision {what}.", advice)
 
 
 def three_outcomes(known: Floats, place: Floats, decision: Mapping[str, Any]) -> list[Looked]:

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landsight.answer.calibration import Looked, head, known_features, known_probability, logistic, project, softmax, three_outcomes
+from landsight.answer.calibration import (
+    Looked,
+    head,
+    known_features,
+    known_probability,
+    logistic,
+    project,
+    require_decision,
+    softmax,
+    three_outcomes,
+)
 from landsight.bundle.manifest import Manifest
 
 __all__ = ["WANTS", "ClassAnswer", "Looked", "decode"]
@@ -34,13 +44,17 @@ class ClassAnswer:
 
 
 def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> list[ClassAnswer]:
-    """Shape: outputs["logits"] (n, k), outputs["embedding"] (n, d); ``arrays`` is the bundle's arrays.npz. Returns n answers."""
+    """Shape: outputs["logits"] (n, k), outputs["embedding"] (n, d); ``arrays`` is the bundle's arrays.npz. Returns n answers.
+
+    Raises: BundleError when the bundle's decision is incomplete, or of another kind than this version computes.
+    """
     logits, embedding = outputs["logits"], outputs["embedding"]
     temperature = float(manifest.calibration.get("temperature", 1.0))
     probabilities = softmax(logits, temperature).astype(np.float32)
     orders = np.argsort(-probabilities, axis=1, kind="stable")
     if not manifest.decision:
         return [ClassAnswer(p, order, None, None, None) for p, order in zip(probabilities, orders, strict=True)]
+    require_decision(manifest.decision, arrays, width=embedding.shape[1])
     features = known_features(logits, embedding, temperature=temperature, decision=manifest.decision, arrays=arrays)
     known = known_probability(features, manifest.decision)
     place = logistic(head(project(embedding, arrays), arrays["place_weights"]))
