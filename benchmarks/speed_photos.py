@@ -26,7 +26,7 @@ def main() -> None:
         folder = Path(scratch) / "photos"
         files = copy_under_other_names(sorted((chosen.data / "camera").glob("*.jpg")), folder, QUICK_PHOTOS if chosen.quick else PHOTOS)
         warm(files)
-        bench = Bench(folder, files, bundle, Path(scratch), threads, layout_runs=3 if chosen.quick else 40)
+        bench = Bench(folder, files, bundle, Path(scratch), 1 if chosen.quick else threads, layout_runs=3 if chosen.quick else 40)
         bench.prepare()
         results = in_turns(bench.sides(), chosen.rounds)
     report.details |= bench.details | details(results, bundle)

@@ -28,7 +28,9 @@ def main() -> None:
         photos = sorted(path for path in (chosen.data / "landmarks" / "test").rglob("*") if path.is_file())
         files = copy_flat(photos[:: len(photos) // QUICK_PHOTOS] if chosen.quick else photos, Path(scratch) / "photos")
         warm(files)
-        bench = Bench(Path(scratch) / "photos", files, bundle, Path(scratch), threads, layout_runs=3 if chosen.quick else 40)
+        bench = Bench(
+            Path(scratch) / "photos", files, bundle, Path(scratch), 1 if chosen.quick else threads, layout_runs=3 if chosen.quick else 40
+        )
         bench.prepare()
         for side in bench.sides().values():
             side()

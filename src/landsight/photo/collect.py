@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from landsight.photo.sidecar import candidate_names, find
+from landsight.photo.beside import candidate_names, find
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from landsight.errors import PhotoError
 from landsight.photo import capture_time, gps, origin, xmp
+from landsight.photo.beside import candidate_names, find
 from landsight.photo.bytesource import MemorySource
 from landsight.photo.containers import find_exv_blocks, is_exv
 from landsight.photo.facts import Facts, PhotoWarning
@@ -20,22 +20,6 @@ from landsight.photo.sidecar_write import SidecarEntry, SidecarPlace, write_side
 from landsight.photo.tiff import ExifTags
 
 __all__ = ["SidecarEntry", "SidecarPlace", "candidate_names", "completed", "find", "read_sidecar", "with_sidecar", "write_sidecar"]
-
-_SUFFIXES = (".xmp", ".XMP", ".Xmp")
-
-
-def candidate_names(photo_name: str) -> list[str]:
-    """Names a sidecar of this photo may have, best first: IMG.jpg.xmp (digiKam, darktable), then IMG.xmp (Adobe, Apple)."""
-    stem = os.path.splitext(photo_name)[0]  # noqa: PTH122  (pathlib refuses some names that exist)
-    return [base + suffix for base in dict.fromkeys((photo_name, stem)) for suffix in _SUFFIXES]
-
-
-def find(photo_path: Path, exists: Callable[[str], bool] | None = None) -> Path | None:
-    """The sidecar beside a photo, or None. ``exists`` answers for a name in the photo's folder (default: ask the disk)."""
-    if not photo_path.name or photo_path.name.lower().endswith(".xmp"):
-        return None
-    known = exists or (lambda name: os.path.isfile(photo_path.with_name(name)))  # noqa: PTH113  (Path.is_file raises on EACCES)
-    return next((photo_path.with_name(name) for name in candidate_names(photo_path.name) if known(name)), None)
 
 
 def read_sidecar(path: Path, limits: Limits) -> Facts:

@@ -16,8 +16,8 @@ import numpy as np
 from landsight.answer.road import answer_batch, answer_module
 from landsight.bundle.load import Bundle, load
 from landsight.errors import UsageError
+from landsight.photo.beside import find as find_sidecar
 from landsight.photo.limits import Limits
-from landsight.photo.sidecar import find as find_sidecar
 from landsight.runtime.engine import Engine
 from landsight.runtime.stream import BATCH, FACTS, FACTS_AND_PREPARED, Item, Pool
 from landsight.whereabouts.decide import Findings, decide
