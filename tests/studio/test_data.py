@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from PIL import Image
 
 from landsight.errors import DataError
-from landsight.studio.data import duplicates
+from landsight.runtime.stream import Pool
+from landsight.studio.data import cache, duplicates
 from landsight.studio.data.cache import Working
 from landsight.studio.data.check import check, has_kind
 from landsight.studio.data.readers.folder import FolderReader
@@ -65,6 +67,31 @@ def test_corrupt_files_are_named_dropped_and_counted(tmp_path: Path) -> None:
     assert all(c.reason for c in checked.corrupt)
     assert len(checked.train) + len(checked.subsets["validation"]) == 12
     assert len(checked.summary()["corrupt"]) == 2
+
+
+def test_a_file_that_kills_a_decoder_is_dropped_and_never_opened_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_folder(tmp_path / "d", each=4)
+    red = root / "train" / "red"
+    for name in ("segfault.1", "exit=3"):  # whole pictures, whose names make the test's worker die
+        shutil.copy(red / "000.png", red / name)
+    opened: list[str] = []
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "runtime")
+    monkeypatch.setattr(cache, "Pool", partial(Pool, worker_module="rogue_worker"))
+    monkeypatch.setattr(cache, "read_pixels", lambda path, _: opened.append(path.name) or np.asarray(Image.open(path)))
+    checked = check(tiny_recipe(root).data, 0, tmp_path / "cache")
+    assert [(c.name, c.code) for c in checked.corrupt] == [
+        ("train/red/exit=3", "decoder_crashed"),
+        ("train/red/segfault.1", "decoder_crashed"),
+    ]
+    assert sorted(opened) == sorted(f"{i:03d}.png" for i in range(4) for _ in CLASSES)
+
+
+def test_limits_of_use_hold_in_training_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_folder(tmp_path / "d", each=4)
+    monkeypatch.setenv("LANDSIGHT_MAX_PIXELS", "2000")  # 72 x 54 are more, 32 x 32 are fewer
+    checked = check(tiny_recipe(root).data, 0, tmp_path / "cache")
+    assert {c.code for c in checked.corrupt} == {"too_many_pixels"}
+    assert len(checked.corrupt) == 4
 
 
 def test_cache_holds_small_pictures_as_they_are_and_large_ones_squashed(folder: Path, tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""Every training photo decoded once: pixels in one memory-mapped file, for training only (evaluation reads the files themselves)."""
+"""Training photos decoded once for all epochs: pixels in one memory-mapped file, for training only (evaluation reads the files).
+
+Photos are hostile. A guarded worker reads each file first, under the limits of use; this process opens only what a worker survived.
+So a file is decoded twice when a cache is made: the pool hands back pictures of one size, and the cache keeps small ones as they are.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from landsight.errors import PhotoError
-from landsight.photo.prepare import ImageU8
+from landsight.photo.limits import Limits
+from landsight.photo.prepare import ImageU8, Preparation
+from landsight.runtime.stream import Pool
 from landsight.studio.data.duplicates import difference_hash
 from landsight.studio.data.samples import Sample
 
@@ -97,18 +103,21 @@ def build(
     decode: Decode | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Cache:
-    """Open the cache of exactly these files and settings below ``root``, or make it. A half-made one is never seen: it is renamed when done."""
-    decode = decode or read_pixels
+    """Open the cache of exactly these files and settings below ``root``, or make it. A half-made one is never seen: it is renamed when done.
+
+    ``decode`` None: read_pixels, behind the guarded workers.
+    """
     settings = {"format": _FORMAT, **asdict(working)}
     digest = _digest(items, settings)
     folder = root / digest[:16]
     if (folder / "index.json").is_file():
         return Cache(folder)
     partial = root / f"{digest[:16]}.partial-{os.getpid()}"
+    refusals = _refusals(items, working) if decode is None else [None] * len(items)
     partial.mkdir(parents=True)
     try:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            results = pool.map(lambda s: _decode_one(s, working, decode), items)
+            results = pool.map(lambda s, refused: refused or _decode_one(s, working, decode or read_pixels), items, refusals)
             index = _write(partial / "pixels.u8", zip(items, results, strict=True), len(items), progress)
         text = json.dumps({**settings, "digest": digest, **index}, ensure_ascii=False)
         (partial / "index.json").write_text(text, encoding="utf-8")
@@ -121,10 +130,15 @@ def build(
 
 def read_pixels(path: Path, decode_px: int) -> ImageU8:
     """A file's pixels through photo.read, both sides at least decode_px where the file has them. Raises: PhotoError."""
-    from landsight.photo.limits import Limits
     from landsight.photo.read import read
 
     return read(path, limits=Limits.from_environment(), decode_px=decode_px).pixels_hwc_u8
+
+
+def _refusals(items: Sequence[Sample], working: Working) -> list[PhotoError | None]:
+    """For each file: why a guarded worker could not decode it as it will be decoded here, or None."""
+    with Pool(Preparation(working.px, working.px), limits=Limits.from_environment()) as pool:
+        return [item.error for item in pool.map(sample.path for sample in items)]
 
 
 def _decode_one(sample: Sample, working: Working, decode: Decode) -> tuple[ImageU8, bool, str] | PhotoError:
