@@ -73,6 +73,7 @@ class NetRecipe:
     """``name``: a key of studio.nets.table, or "timm:NAME". ``frozen_blocks``: the stem and so many blocks keep their weights (0: all learn).
 
     ``mix_style``: chance that a picture's feature map takes on the statistics of another's, after the frozen blocks and half-way through.
+    ``start``: run folder whose averaged weights are the start, environment variables allowed; empty: ``pretrained`` says.
     """
 
     name: str = "efficientnet_lite0"
@@ -81,6 +82,7 @@ class NetRecipe:
     frozen_blocks: int = 5
     norm_momentum: float = 0.05
     mix_style: float = 0.0
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)

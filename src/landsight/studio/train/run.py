@@ -25,7 +25,7 @@ from landsight.studio import recipe as recipes
 from landsight.studio.data.check import Checked, check
 from landsight.studio.data.loader import Plan, TrainingViews, batches
 from landsight.studio.data.samples import Samples
-from landsight.studio.engine import TorchEngine, manifest_of
+from landsight.studio.engine import TorchEngine, manifest_of, open_run
 from landsight.studio.evaluate import evaluate_engine
 from landsight.studio.nets import table
 from landsight.studio.random import torch_seed
@@ -100,12 +100,22 @@ def train(
 def _trainer(recipe: Recipe, task: Task, checked: Checked) -> Trainer:
     torch.manual_seed(torch_seed(recipe.train.seed, "weights"))
     net = table.build(recipe.net, len(task.labels))
+    if recipe.net.start:
+        _start_from(net, Path(os.path.expandvars(recipe.net.start)), task)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net.to(device)
     plan = Plan(len(checked.train), recipe.train.batch, recipe.schedule.stages, recipe.train.seed)
     average = Average(net, recipe.optimise.ema) if recipe.optimise.ema else None
     return Trainer(recipe, task, net, optimiser(net, recipe.optimise), plan, average, device)
+
+
+def _start_from(net: torch.nn.Module, run: Path, task: Task) -> None:
+    """Take the averaged weights of another run's last step. Raises: RecipeError when that network has other labels."""
+    earlier = open_run(run, "last")
+    if earlier.task.labels != task.labels:
+        raise RecipeError("bad_value", f"net.start: {run} has other labels than this data.", "Start from a run on the same classes.")
+    net.load_state_dict(earlier.net.state_dict())
 
 
 @dataclass
