@@ -85,6 +85,25 @@ def test_only_gps_opens_no_pixels_and_no_gps_no_position(landsight: Landsight, b
     assert (looked["outcome"], looked["camera"]) == ("landmark", None)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "code"),
+    [("--max-bytes", "300", "too_many_bytes"), ("--max-pixels", "2000", "too_many_pixels"), ("--max-seconds", "0.000001", "too_slow")],
+)
+def test_limits_are_options_and_variables_and_the_option_wins(
+    landsight: Landsight, bundle: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, *, option: str, value: str, code: str
+) -> None:
+    def answered(*options: str) -> str | None:
+        result = landsight("locate", "-f", "jsonl", "--bundle", bundle, *options, photos / "a red.jpg")
+        assert result.code in (0, 1), result.err
+        (line,) = lines_of(result.out)
+        return line["error"]["code"] if line["error"] else None
+
+    assert answered(option, value) == code
+    monkeypatch.setenv("LANDSIGHT_" + option.removeprefix("--").replace("-", "_").upper(), value)
+    assert answered() == code
+    assert answered(option, "1000000") is None
+
+
 def test_out_takes_the_format_of_its_name_and_is_not_one_of_the_photos(landsight: Landsight, bundle: Path, photos: Path) -> None:
     out = photos / "answers.jsonl"
     assert landsight("locate", "--bundle", bundle, "--out", out, photos).out == ""
@@ -138,8 +157,10 @@ def test_sidecars_hold_measured_positions_and_mark_estimates(landsight: Landsigh
 
 def test_a_sidecar_that_cannot_be_written_is_a_warning(landsight: Landsight, bundle: Path, photos: Path) -> None:
     (photos / "a red.jpg.xmp").write_text("<broken", encoding="utf-8")
-    (line,) = lines_of(landsight("locate", "-f", "jsonl", "--bundle", bundle, "--write-sidecar", photos / "a red.jpg").out)
+    result = landsight("locate", "-f", "jsonl", "--bundle", bundle, "--write-sidecar", photos / "a red.jpg")
+    (line,) = lines_of(result.out)
     assert "sidecar_refused" in [warning["code"] for warning in line["warnings"]]
+    assert (line["outcome"], result.code, "1 sidecar not written" in result.err) == ("landmark", 1, True)
     assert (photos / "a red.jpg.xmp").read_text(encoding="utf-8") == "<broken"
 
 

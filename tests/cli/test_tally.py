@@ -40,3 +40,11 @@ def test_not_knowing_is_no_failure() -> None:
     tally = Tally()
     tally.add(line(outcome="unknown_place"), named=True)
     assert not tally.failed
+
+
+def test_a_sidecar_that_was_not_written_fails_the_run() -> None:
+    tally = Tally()
+    tally.add(line(), named=False)
+    tally.add(line(warnings=[{"code": "sidecar_refused", "text": "No."}, {"code": "damaged", "text": "Half."}]), named=False)
+    assert tally.failed
+    assert tally.sentence() == "2 photos: 2 by position in the file; 1 sidecar not written"

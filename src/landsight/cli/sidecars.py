@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landsight.cli.tally import SIDECAR_REFUSED
 from landsight.errors import LandsightError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def write_for(located: Located) -> list[Line]:
     try:
         write_sidecar(Path(located.path), entry)
     except LandsightError as error:
-        return [{"code": "sidecar_refused", "text": str(error)}]
+        return [{"code": SIDECAR_REFUSED, "text": str(error)}]
     return []
 
 

@@ -13,17 +13,21 @@ _WORDS = {
     "not_a_place": ("not a place", "not a place"),
 }
 NOT_A_PHOTO = "not_a_photo"
+SIDECAR_REFUSED = "sidecar_refused"
 
 
 @dataclass(slots=True)
 class Tally:
-    """Outcomes, errors by code, and files that are no photos and were only met while walking a folder (``others``)."""
+    """Outcomes, errors by code, and files that are no photos and were only met while walking a folder (``others``).
+
+    ``refused_sidecars``: photos whose sidecar was asked for and could not be written.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
     others: int = 0
+    refused_sidecars: int = 0
 
     def add(self, line: dict[str, Any], *, named: bool) -> None:
         """Count one line. ``named``: the path stood on the command line, so not being a photo is a failure."""
@@ -35,7 +39,7 @@ class Tally:
         if error is not None:
             self.errors[error["code"]] += 1
         self.conflicts += bool(line["conflicts"])
-        self.warnings.update(warning["code"] for warning in line["warnings"])
+        self.refused_sidecars += any(warning["code"] == SIDECAR_REFUSED for warning in line["warnings"])
 
     @property
     def photos(self) -> int:
@@ -44,8 +48,8 @@ class Tally:
 
     @property
     def failed(self) -> bool:
-        """True when the run must end with exit code 1."""
-        return self.outcomes["error"] > 0
+        """True when the run must end with exit code 1: a photo was not read, or a sidecar that was asked for not written."""
+        return self.outcomes["error"] > 0 or self.refused_sidecars > 0
 
     def sentence(self) -> str:
         """Such as "12 photos: 5 by position in the file, 4 landmarks, 1 unknown place, 1 not a place, 1 error (damaged)"."""
@@ -58,6 +62,8 @@ class Tally:
             text += ": " + ", ".join(parts)
         if self.conflicts:
             text += f"; {self.conflicts} {'conflict' if self.conflicts == 1 else 'conflicts'} between position and picture"
+        if self.refused_sidecars:
+            text += f"; {self.refused_sidecars} {'sidecar' if self.refused_sidecars == 1 else 'sidecars'} not written"
         if self.others:
             text += f"; {self.others} other {'file' if self.others == 1 else 'files'} (not photos)"
         return text

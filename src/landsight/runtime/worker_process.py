@@ -21,6 +21,8 @@ from landsight.photo.prepare import Preparation
 #: A reply fits in the pipe, so that a worker goes on with its next photo while this program is busy.
 _PIPE_BYTES: Final = 1 << 18
 _F_SETPIPE_SZ: Final = 1031
+#: poll takes 32 bits of milliseconds; a photo that may take longer than twelve days is given up then.
+_LONGEST_POLL_MS: Final = 1 << 30
 #: Variables that a worker may see. No proxy, no token, no home.
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT")
 
@@ -120,7 +122,7 @@ class WorkerProcess:
         view = memoryview(data)
         while view:
             wait_s = max(0.0, deadline - time.monotonic())
-            if not self._poll.poll(wait_s * 1000):
+            if not self._poll.poll(min(wait_s * 1000, _LONGEST_POLL_MS)):
                 raise WorkerStalledError
             count = os.readv(self._replies, [view])
             if count == 0:
