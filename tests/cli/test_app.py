@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -114,13 +114,14 @@ def test_without_the_studio_one_line_says_what_to_install(
 
 def test_as_a_program_it_starts_fast_and_survives_a_closed_pipe(bundle: Path, photos: Path) -> None:
     environment = {**os.environ, "PYTHONWARNINGS": "error"}
-    fastest = 9.0
+    least = 9.0
     for _ in range(3):
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "landsight", "--help"], check=True, capture_output=True, env=environment)
-        fastest = min(fastest, time.perf_counter() - start)
-    # 0.3 s is the goal on an idle machine (benchmarks measure it); this holds back an import of numpy or rich, also on a busy one.
-    assert fastest < 1.0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        least = min(least, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    # Processor time, which a busy machine stretches little. 0.3 s on the clock is the goal (benchmarks measure it).
+    assert least < 0.5
     command = f"'{sys.executable}' -m landsight locate -f jsonl --bundle '{bundle}' {'photos ' * 30} | head -n 1"
     piped = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=photos.parent, check=False)
     assert (piped.stderr, piped.stdout.count("\n")) == ("", 1)

@@ -44,6 +44,15 @@ def test_every_orientation_is_applied_once(name: str, options: dict[str, object]
     assert photo.warnings == ()
 
 
+@pytest.mark.parametrize("decode_px", [None, 16])
+def test_the_first_picture_of_an_mpo(decode_px: int | None) -> None:
+    second = corners(96, 64).rotate(180)
+    data = encode(corners(192, 128), "MPO", save_all=True, append_images=[second], quality=95, exif=with_orientation(1))
+    photo = read(data, limits=LIMITS, decode_px=decode_px)
+    assert photo.size_px == (192, 128)
+    assert near(quarter_colours(photo.pixels_hwc_u8), QUARTERS, 8)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
 def test_orientation_in_xmp_alone(name: str, orientation: int) -> None:
