@@ -24,7 +24,7 @@ def test_other_variables_are_left_alone() -> None:
     assert Limits.from_environment({"MAX_BYTES": "1", "LANDSIGHT_OTHER": "x"}) == Limits()
 
 
-@pytest.mark.parametrize("text", ["", "many", "0", "-5", "nan", "inf"])
+@pytest.mark.parametrize("text", ["", "many", "0", "0.5", "-0.5", "-5", "nan", "inf"])
 def test_nonsense_is_refused_and_named(text: str) -> None:
     with pytest.raises(UsageError, match="LANDSIGHT_MAX_BYTES"):
         Limits.from_environment({"LANDSIGHT_MAX_BYTES": text})

@@ -34,7 +34,8 @@ class Limits:
                 number = float(text)
             except ValueError:
                 number = -1.0
-            if not 0 < number < float("inf"):
+            value = number if item.name == "max_seconds" or not number < float("inf") else int(number)
+            if not 0 < value < float("inf"):
                 raise UsageError("bad_limit", f"{name} is not a positive number: received {text!r}.", "Give a number greater than 0.")
-            values[item.name] = number if item.name == "max_seconds" else int(number)
+            values[item.name] = value
         return cls(**values)  # type: ignore[arg-type]
