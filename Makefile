@@ -41,15 +41,16 @@ $(FULL)/.stamp: requirements/dev.lock requirements/build.lock pyproject.toml | p
 	@$(QUIET) $(FULL)/bin/python $(PIP) --no-build-isolation --no-deps -e . 2>$(FULL)/pip.log || { cat $(FULL)/pip.log >&2; exit 1; }
 	@touch $@
 
-sample/.stamp: scripts/draw_sample.py $(wildcard scripts/drawings/*.py) | $(LIGHT)/.stamp
+# In a folder of its own: a hidden file would be a row of the sample, a hidden folder is not entered.
+sample/.made/stamp: scripts/draw_sample.py $(wildcard scripts/drawings/*.py) | $(LIGHT)/.stamp
 	@rm -rf sample && $(LIGHT)/bin/python scripts/draw_sample.py sample >&2
-	@touch $@
+	@mkdir sample/.made && touch $@
 
-sample: sample/.stamp
+sample: sample/.made/stamp
 
 # Exit code 1 means that some photo could not be read (the sample has one, on purpose): an answer, not a failure of make.
 ifeq ($(strip $(PHOTOS)),)
-locate: $(LIGHT)/.stamp sample/.stamp
+locate: $(LIGHT)/.stamp sample/.made/stamp
 	@$(LIGHT)/bin/landsight locate sample $(OPTIONS) || [ $$? -eq 1 ]
 else
 locate: $(LIGHT)/.stamp
@@ -69,7 +70,7 @@ bench: $(FULL)/.stamp
 	@for script in benchmarks/*.py; do echo "== $$script"; $(FULL)/bin/python $$script || exit 1; done
 
 # The picture of the README: the real table over the real sample.
-picture: $(LIGHT)/.stamp sample/.stamp
+picture: $(LIGHT)/.stamp sample/.made/stamp
 	@$(LIGHT)/bin/python scripts/draw_readme_picture.py docs/images/locate.svg
 
 wheel: $(LIGHT)/.stamp

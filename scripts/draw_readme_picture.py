@@ -38,7 +38,7 @@ def main() -> None:
 
 def _print_table(console: Console) -> None:
     table, tally = PeopleTable(console), Tally()
-    paths = sorted(path for path in Path("sample").iterdir() if path.suffix != ".xmp")
+    paths = sorted(path for path in Path("sample").iterdir() if path.suffix not in ("", ".xmp"))
     with Predictor() as predictor:
         for located in predictor.locate_many(paths):
             line = located.to_line()
