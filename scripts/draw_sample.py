@@ -42,15 +42,13 @@ class Drawing:
 
 
 SAMPLE: tuple[Drawing, ...] = (
-    Drawing("bridge.jpg", landmarks.golden_gate),
+    Drawing("pyramids.jpg", landmarks.pyramids),
     Drawing("desert holiday.jpg", landmarks.pyramids, gps=(29.9773, 31.1325), taken="2024:03:17 09:41:00"),
     Drawing("poster on the wall.jpg", landmarks.pyramids, gps=(38.7139, -9.1394), taken="2024:05:02 18:20:31"),
     Drawing("harbour.jpg", scenes.harbour, sidecar=(-33.0458, -71.6197)),
     Drawing("street.jpg", scenes.street),
-    Drawing("lake.jpg", scenes.lake),
     Drawing("breakfast.jpg", scenes.breakfast, gps=(-36.8485, 174.7633), taken="2023:12:24 08:05:12"),
     Drawing("flower.jpg", scenes.flower),
-    Drawing("letter.png", scenes.document),
     Drawing("broken.jpg", scenes.street, keep=0.3),
 )
 

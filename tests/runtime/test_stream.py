@@ -229,8 +229,10 @@ def test_closing_without_waiting_drops_what_is_left() -> None:
         pool.submit(Path("x"))
 
 
+#: A shell that starts a program in the background has it ignore SIGINT; the program takes it up again, as the command line does.
 PROGRAM = """
-import sys, threading, _thread
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from landsight.runtime.stream import Pool
 from landsight.photo.limits import Limits
@@ -253,7 +255,10 @@ def test_no_worker_outlives_the_program(how: signal.Signals, returncode: int) ->
         pids = [int(pid) for pid in program.stdout.readline().split()]
         assert len(pids) == 2
         program.send_signal(how)
-        assert program.wait(timeout=10) == returncode
+        try:
+            assert program.wait(timeout=10) == returncode
+        finally:
+            program.kill()
     deadline = time.monotonic() + 5
     while (alive := [pid for pid in pids if _is_running(pid)]) and time.monotonic() < deadline:
         time.sleep(0.02)
