@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,8 +118,10 @@ def test_workers_change_nothing_and_a_later_start_goes_on_the_same(folder: Path,
     views = TrainingViews(checked.train, checked.cache, task, seed=5)
     plan = Plan(len(checked.train), 8, recipe.schedule.stages, 5)
     alone = list(batches(views, plan))
+    at_the_end_of_a_child = signal.getsignal(signal.SIGCHLD)
     helped = list(batches(views, plan, workers=2))
     later = list(batches(views, plan, first=2))
+    assert signal.getsignal(signal.SIGCHLD) == at_the_end_of_a_child
     assert len(alone) == len(helped) == plan.steps == len(later) + 2
     for a, b in [*zip(alone, helped, strict=True), *zip(alone[2:], later, strict=True)]:
         assert torch.equal(a.image_nhwc_u8, b.image_nhwc_u8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -95,10 +96,26 @@ class TrainingViews(Dataset[Any]):
 
 def batches(views: TrainingViews, plan: Plan, *, first: int = 0, workers: int = 0) -> DataLoader[Batch]:
     """All batches from step ``first`` to the end of the run, made ahead by ``workers`` processes (0: by the caller itself)."""
-    return DataLoader(
+    return _Loader(
         views, batch_sampler=_Steps(plan, first), num_workers=workers, collate_fn=collate, worker_init_fn=_quiet_worker,
         prefetch_factor=4 if workers else None, multiprocessing_context="spawn" if workers else None,
     )  # fmt: skip
+
+
+class _Loader(DataLoader[Batch]):
+    """torch's loader without the SIGCHLD handler that it leaves behind for the rest of the program.
+
+    In a program that has also used OpenVINO, that handler ended the next child process's end with a segmentation fault of the parent: the
+    signal is taken on the alternate stack, which is gone by then (gdb: SIGSEGV between two plain instructions of the interpreter). A worker
+    that dies is still noticed, within torch's five seconds.
+    """
+
+    def __iter__(self) -> Any:
+        before = signal.getsignal(signal.SIGCHLD)
+        iterator = super().__iter__()
+        if self.num_workers and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCHLD, before)
+        return iterator
 
 
 def collate(items: list[tuple[Any, dict[str, Any]]]) -> Batch:
