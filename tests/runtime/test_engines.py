@@ -187,3 +187,22 @@ def test_engines_print_nothing_and_leave_torch_alone(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(conv_net(16).SerializeToString())
     done = subprocess.run([sys.executable, "-c", QUIET, str(tmp_path / "model.onnx")], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+SIGNALLED = """
+import gc, os, signal, sys
+from landsight.runtime.openvino import OpenVinoEngine
+first, second = OpenVinoEngine(sys.argv[1]), OpenVinoEngine(sys.argv[1])
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGUSR1, lambda *_: print("heard"))
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+def test_a_signal_is_survived_after_two_models_of_openvino_are_gone(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(conv_net(16).SerializeToString())
+    done = subprocess.run([sys.executable, "-c", SIGNALLED, str(tmp_path / "model.onnx")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "heard\n")

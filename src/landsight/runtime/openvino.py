@@ -12,6 +12,7 @@ from landsight.errors import RuntimeUnavailable
 from landsight.runtime.engine import Outputs
 from landsight.runtime.model_file import read_model, refused
 from landsight.runtime.pieces import PIECE_VALUES, check_batch, joined, pieces, usable_cores
+from landsight.runtime.signal_stack import signal_stack_kept
 
 #: Precision -> INFERENCE_PRECISION_HINT. Left to itself OpenVINO takes bf16 where the processor has it, and answers change; so it is
 #: always said. An int8 file carries its integers itself, what is left in floating point stays fp32.
@@ -40,8 +41,9 @@ class OpenVinoEngine:
                 "runtime_missing", f"OpenVINO is not installed: {error}.", "Run: pip install landsight[fast]"
             ) from None
         try:
-            self._compiled = _compiled(openvino, data, _HINTS[precision], self._threads)
-            self._queue = openvino.AsyncInferQueue(self._compiled, self._threads)
+            with signal_stack_kept():
+                self._compiled = _compiled(openvino, data, _HINTS[precision], self._threads)
+                self._queue = openvino.AsyncInferQueue(self._compiled, self._threads)
             computed = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         except RuntimeUnavailable:
             raise

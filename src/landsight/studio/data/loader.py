@@ -105,9 +105,7 @@ def batches(views: TrainingViews, plan: Plan, *, first: int = 0, workers: int = 
 class _Loader(DataLoader[Batch]):
     """torch's loader without the SIGCHLD handler that it leaves behind for the rest of the program.
 
-    In a program that has also used OpenVINO, that handler ended the next child process's end with a segmentation fault of the parent: the
-    signal is taken on the alternate stack, which is gone by then (gdb: SIGSEGV between two plain instructions of the interpreter). A worker
-    that dies is still noticed, within torch's five seconds.
+    A worker that dies is still noticed, within torch's five seconds.
     """
 
     def __iter__(self) -> Any:
