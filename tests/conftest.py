@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +31,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ.pop("LANDSIGHT_CACHE")
     if before is not None:
         os.environ["LANDSIGHT_CACHE"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard() -> None:
+    """A shell that starts pytest in the background has it ignore SIGINT; tests of Ctrl-C need it as it is in front of a person."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
