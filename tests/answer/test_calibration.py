@@ -19,7 +19,6 @@ ARRAYS: dict[str, np.ndarray] = {
     "centre": np.zeros(2, np.float32),
     "projection": np.eye(2, dtype=np.float32),
     "bank": np.array([[1, 0], [0, 1], [-1, 0]], np.float16),
-    "familiar_weights": np.array([2, 1, 0.5], np.float32),
     "place_weights": np.array([0, 4, -1], np.float32),
 }
 DECISION: dict[str, Any] = {
@@ -32,8 +31,8 @@ DECISION: dict[str, Any] = {
         "features": list(KNOWN_FEATURES),
         "mean": [0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
         "scale": [1.0, 1.0, 2.0, 1.0, 1.0, 1.0],
-        "weights": [0.0, 0.0, 1.0, 0.0, 0.0, 1.0],
-        "bias": -2.5,
+        "weights": [0.0, 0.0, 1.0, 0.0, 1.0, 1.0],
+        "bias": -0.5,
     },
 }
 
@@ -82,8 +81,14 @@ def test_columns_stand_in_the_order_that_is_written_down() -> None:
         np.array([[np.log(4), 0.0, -1e9]]), np.array([[3, 4]], np.float32), temperature=2.0, decision=DECISION, arrays=ARRAYS
     )
     # Temperature 2: p = 2/3, 1/3, 0. Log-odds ln 2; GEN of the two largest -(2/9 + 2/9); logit and energy without temperature;
-    # second neighbour 0.6; familiar 2 * 0.6 + 0.8 + 0.5.
-    assert columns[0].tolist() == pytest.approx([np.log(2), -4 / 9, np.log(4), np.log(5), 0.6, 2.5], abs=1e-6)
+    # second neighbour 0.6; nothing lies outside axes that span everything.
+    assert columns[0].tolist() == pytest.approx([np.log(2), -4 / 9, np.log(4), np.log(5), 0.6, 0.0], abs=1e-6)
+
+
+def test_outside_is_what_the_axes_do_not_reach() -> None:
+    # (3, 4) has length 5: (0.6, 0.8); along the first axis 0.6 is inside, 0.8 outside.
+    one_axis = ARRAYS | {"projection": np.array([[1.0], [0.0]], np.float32)}
+    assert calibration.outside(np.array([[3, 4], [2, 0]], np.float32), one_axis).tolist() == pytest.approx([0.8, 0.0], abs=1e-6)
 
 
 def test_three_outcomes() -> None:
@@ -98,9 +103,9 @@ def outputs() -> dict[str, np.ndarray]:
 
 def test_decode_tells_the_known_from_the_rest() -> None:
     first, second = decode(outputs(), make_manifest(decision=DECISION), ARRAYS)
-    # Known: (ln 4 - 1) / 2 + 2.5 - 2.5 = 0.1931 -> 0.5481; turned round, familiar is -2 + 0.5 = -1.5: -3.8069 -> 0.0217.
-    assert first.known_probability == pytest.approx(0.5481, abs=1e-4)
-    assert second.known_probability == pytest.approx(0.0217, abs=1e-4)
+    # Known: (ln 4 - 1) / 2 + 0.6 - 0.5 = 0.2931 -> 0.5728; turned round, the second neighbour is at -0.6: -0.9069 -> 0.2876.
+    assert first.known_probability == pytest.approx(0.5728, abs=1e-4)
+    assert second.known_probability == pytest.approx(0.2876, abs=1e-4)
     # Place: 4 * 0.8 - 1 = 2.2 -> 0.9002; 4 * -0.8 - 1 = -4.2 -> 0.0148.
     assert [first.place_probability, second.place_probability] == pytest.approx([0.9002, 0.0148], abs=1e-4)
     assert [first.looked, second.looked] == ["unknown_place", "not_a_place"]

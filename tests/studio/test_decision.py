@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from bundle_factory import make_manifest
-from landsight.answer.calibration import KNOWN_FEATURES, head, project, softmax
+from landsight.answer.calibration import outside, softmax
 from landsight.answer.classify import decode
 from landsight.bundle.manifest import Manifest
-from landsight.studio import decision
 from landsight.studio.decision import Decision, Looks, fit, fit_temperature
 
 WIDTH, CLASSES = 24, 3
@@ -75,27 +74,11 @@ def test_a_decision_survives_its_bundle(fitted: Decision) -> None:
     assert [a.looked for a in answers] == [b.looked for b in before]
 
 
-def test_a_source_is_scored_by_a_head_that_never_saw_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[np.ndarray] = []
-    fit_known = decision._fit_known
-
-    def remember(positive: np.ndarray, negative: np.ndarray) -> dict[str, Any]:
-        seen.append(negative)
-        return fit_known(positive, negative)
-
-    monkeypatch.setattr(decision, "_fit_known", remember)
-    found = fit(TRAIN, VALIDATION, OTHERS, places=frozenset({"streets"}), temperature=1.0, axes=WIDTH)
-    familiar = seen[0][:, KNOWN_FEATURES.index("familiar")]
-    projected = {name: project(looks.embedding, found.arrays) for name, looks in OTHERS.items()}
-    bank = project(TRAIN.embedding, found.arrays)
-    start = 0
-    for name, points in projected.items():
-        others_only = decision._fit_head(bank, [z for other, z in projected.items() if other != name])
-        of_source = familiar[start : start + len(points)]
-        assert of_source.tolist() == pytest.approx(head(points, others_only).tolist())
-        # The shipped head, which saw the source, is surer that it is not familiar.
-        assert of_source.mean() > head(points, found.arrays["familiar_weights"]).mean() + 0.5
-        start += len(points)
+def test_the_known_are_told_by_what_lies_inside_the_axes_of_training() -> None:
+    found = fit(TRAIN, VALIDATION, OTHERS, places=frozenset({"streets"}), temperature=1.0, axes=2)
+    assert np.allclose(found.arrays["projection"].T @ found.arrays["projection"], np.eye(2), atol=1e-5)
+    inside = outside(TRAIN.embedding, found.arrays)
+    assert all(outside(looks.embedding, found.arrays).mean() > inside.mean() for looks in OTHERS.values())
 
 
 def test_temperature_undoes_how_much_too_sure_the_logits_are() -> None:

@@ -3,7 +3,7 @@
 Two logistic models over the same outputs of one network:
 
 * known: P(the picture shows one of the labels), from softmax, energy, generalised entropy, the distance to training pictures, and
-  a linear head on the embedding that was shown pictures of other things;
+  the part of the embedding that lies outside the axes of the training pictures;
 * place: P(it shows a place at all), a linear head on the embedding.
 
 Sources: temperature, Guo et al. 2017 (arXiv 1706.04599); energy, Liu et al. 2020 (arXiv 2010.03759); generalised entropy, Liu et al. 2023
@@ -24,9 +24,9 @@ Floats = NDArray[np.float64]
 Looked = Literal["landmark", "unknown_place", "not_a_place"]
 
 #: Columns of ``known_features``, in order. A bundle writes these names down; another order is another bundle.
-KNOWN_FEATURES: tuple[str, ...] = ("log_odds", "generalised_entropy", "largest_logit", "energy", "neighbour", "familiar")
+KNOWN_FEATURES: tuple[str, ...] = ("log_odds", "generalised_entropy", "largest_logit", "energy", "neighbour", "outside")
 #: Arrays of arrays.npz that a decision needs.
-DECISION_ARRAYS: tuple[str, ...] = ("centre", "projection", "bank", "familiar_weights", "place_weights")
+DECISION_ARRAYS: tuple[str, ...] = ("centre", "projection", "bank", "place_weights")
 #: Scalars of a decision beside "known", and those of "known" that have a value a feature.
 _SCALARS: tuple[str, ...] = ("gamma", "top", "neighbours", "known_threshold", "place_threshold")
 _COLUMNS: tuple[str, ...] = ("mean", "scale", "weights")
@@ -54,10 +54,21 @@ def generalised_entropy(probabilities: Floats, *, gamma: float, top: int) -> Flo
 
 
 def project(embedding: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> Floats:
-    """Unit length, centred, onto the principal axes of the training pictures, unit length again: (n, d) -> (n, m)."""
+    """Unit length, less ``centre``, onto the principal axes of the training pictures, unit length again: (n, d) -> (n, m)."""
     unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True).clip(1e-12)
     small = (unit - arrays["centre"]) @ arrays["projection"]
     return np.asarray(small / np.linalg.norm(small, axis=1, keepdims=True).clip(1e-12), np.float64)
+
+
+def outside(embedding: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> Floats:
+    """How much of the unit-length embedding lies outside the axes of the training pictures, 0 to 1, (n, d) -> (n,).
+
+    Pictures of other things have parts that no training picture has. Source: the residual of ViM, Wang et al. 2022 (arXiv 2203.10807).
+    """
+    unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True).clip(1e-12)
+    centred = unit - arrays["centre"]
+    inside = centred @ arrays["projection"]
+    return np.asarray(np.sqrt(((centred**2).sum(axis=1) - (inside**2).sum(axis=1)).clip(0.0)), np.float64)
 
 
 def neighbour_similarity(projected: Floats, bank: NDArray[Any], *, k: int) -> Floats:
@@ -80,7 +91,7 @@ def known_features(
             logits.max(axis=1).astype(np.float64),
             energy(logits),
             neighbour_similarity(projected, arrays["bank"], k=int(decision["neighbours"])),
-            head(projected, arrays["familiar_weights"]),
+            outside(embedding, arrays),
         ],
         axis=1,
     )
@@ -119,7 +130,7 @@ def require_decision(decision: Mapping[str, Any], arrays: Mapping[str, NDArray[A
     if missing := [name for name in DECISION_ARRAYS if name not in arrays]:
         raise _foreign(f"lacks its array {missing[0]!r}")
     axes = arrays["projection"].shape[-1]
-    shapes = {"centre": (width,), "projection": (width, axes), "familiar_weights": (axes + 1,), "place_weights": (axes + 1,)}
+    shapes = {"centre": (width,), "projection": (width, axes), "place_weights": (axes + 1,)}
     for name, shape in (shapes | {"bank": (len(arrays["bank"]), axes)}).items():
         if arrays[name].shape != shape:
             raise _foreign(f"has an array {name!r} of shape {arrays[name].shape} instead of {shape}")

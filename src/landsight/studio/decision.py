@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landsight.answer.calibration import KNOWN_FEATURES, Floats, head, known_features, known_probability, project, softmax
+from landsight.answer.calibration import KNOWN_FEATURES, Floats, known_features, known_probability, project, softmax
 
-#: Regularisation of the two linear heads (scikit-learn's C) on unit-length projected embeddings scaled by _HEAD_SCALE.
+#: Regularisation of the linear head (scikit-learn's C) on unit-length projected embeddings scaled by _HEAD_SCALE.
 _HEAD_C, _HEAD_SCALE = 1.0, 10.0
 #: GEN's gamma and number of classes (its paper: 0.1 and 100 of 1,000), and the neighbour that counts.
 _GAMMA, _TOP, _NEIGHBOURS = 0.1, 20, 5
@@ -67,30 +67,23 @@ def fit(
     sources = {name: project(looks.embedding, arrays) for name, looks in others.items()}
     bank = project(train.embedding, arrays)
     arrays["bank"] = bank.astype(np.float16)
-    arrays["familiar_weights"] = _fit_head(bank, list(sources.values()))
     arrays["place_weights"] = _fit_head(
         np.concatenate([bank, *(z for name, z in sources.items() if name in places)]),
         [z for name, z in sources.items() if name not in places],
     )
     scalars: dict[str, Any] = {"gamma": _GAMMA, "top": _TOP, "neighbours": _NEIGHBOURS, "place_threshold": 0.5}
     known = _features(validation, temperature, scalars, arrays)
-    negatives = []
-    for name, looks in others.items():
-        columns = _features(looks, temperature, scalars, arrays)
-        # A head is surer of pictures it was fitted to than of new ones; each source is scored by a head that saw the others only.
-        rest = [z for other, z in sources.items() if other != name]
-        columns[:, KNOWN_FEATURES.index("familiar")] = head(sources[name], _fit_head(bank, rest) if rest else arrays["familiar_weights"])
-        negatives.append(columns)
+    negatives = [_features(looks, temperature, scalars, arrays) for looks in others.values()]
     scalars["known"] = _fit_known(known, np.concatenate(negatives))
     scalars["known_threshold"] = float(np.quantile(known_probability(known, scalars), 1 - answered))
     return Decision(scalars, arrays)
 
 
 def _axes_of(train: Looks, axes: int) -> dict[str, NDArray[Any]]:
+    """Principal axes about the origin: about the mean the neighbours are worse at telling other things (docs/log.md)."""
     unit = train.embedding / np.linalg.norm(train.embedding, axis=1, keepdims=True).clip(1e-12)
-    centre = unit.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov(unit - centre, rowvar=False))
-    return {"centre": centre.astype(np.float32), "projection": vectors[:, ::-1][:, :axes].astype(np.float32)}
+    _, vectors = np.linalg.eigh(unit.T @ unit)
+    return {"centre": np.zeros(unit.shape[1], np.float32), "projection": vectors[:, ::-1][:, :axes].astype(np.float32)}
 
 
 def _features(looks: Looks, temperature: float, scalars: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Floats:
