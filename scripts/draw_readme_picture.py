@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def main() -> None:
         _print_table(console)
         os.chdir(svg.parent.parent)
     svg.parent.mkdir(parents=True, exist_ok=True)
-    svg.write_text(console.export_svg(title="$ landsight locate sample", unique_id="landsight"), encoding="utf-8")
+    drawn = console.export_svg(title="$ landsight locate sample", unique_id="landsight")
+    # The reader's own monospaced font: a picture that fetches one from the network would not be ours to show.
+    svg.write_text(re.sub(r"@font-face\s*{.*?}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")
 
 
 def _print_table(console: Console) -> None:
