@@ -36,6 +36,10 @@ def act(name: str) -> None:
         ctypes.string_at(0)
     elif verb == "sleep":
         time.sleep(float(number) / 1000)
+    elif verb == "hold":
+        # Says that it is at work by its name: a worker may not write files.
+        Path("/proc/self/comm").write_text("holding")
+        time.sleep(60)
     elif verb == "loop":
         while True:
             pass
