@@ -2,8 +2,12 @@
 
     LANDSIGHT_DATA=... python recipes/world.py --run runs/world --out src/landsight/bundle/world
 
+1. world.toml, then world_finish.toml: the tuned network. ``--tuned model.onnx`` takes it out of an exported model instead.
+2. Joined with the network it started from (landsight.studio.join): the run RUN_joined.
+3. What tells known from unknown; export; figures.
+
 An interrupted run goes on when the same command is given again. Everything that is chosen is chosen on training and validation pictures
-and on photos of other things; the test parts are looked at once, at the end, and each look is counted in RUN_finish/looks.json.
+and on photos of other things; the test parts are looked at once, at the end, and each look is counted in RUN_joined/looks.json.
 """
 
 from __future__ import annotations
@@ -22,21 +26,26 @@ from numpy.typing import NDArray
 from landsight.answer.calibration import softmax
 from landsight.answer.classify import WANTS
 from landsight.bundle.card import render_card
-from landsight.bundle.load import Bundle, load
+from landsight.bundle.load import Bundle, load, sha256_of
 from landsight.bundle.manifest import BundlePlace, Metric
 from landsight.bundle.seal import seal
-from landsight.errors import PhotoError
+from landsight.errors import PhotoError, RuntimeUnavailable
 from landsight.photo.prepare import Preparation, normalise
 from landsight.places import read_catalogue
 from landsight.runtime.choose import candidates, make
+from landsight.studio import join
 from landsight.studio import recipe as recipes
 from landsight.studio.collect import collect_outputs, prepared_pictures
-from landsight.studio.data.check import check
-from landsight.studio.data.samples import Samples
+from landsight.studio.data.check import check, has_kind
+from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.decision import Decision, Looks, fit, fit_temperature
 from landsight.studio.engine import open_run
 from landsight.studio.evaluate import evaluate
 from landsight.studio.export import export
+from landsight.studio.nets.read_onnx import read_efficientnet_lite0
+from landsight.studio.recipe import Recipe
+from landsight.studio.tasks.classify import Classify
+from landsight.studio.train.checkpoint import Checkpoint, save_checkpoint
 from landsight.studio.train.run import train
 
 HERE = Path(__file__).resolve().parent
@@ -53,6 +62,10 @@ PLACES_AMONG_OTHERS = frozenset({"architecture"})
 ALLOWED_LOSS = 0.2
 #: Principal axes of the embedding that the neighbours are sought in: 256 keep the shipped bank at 4 MB.
 AXES = 256
+#: Shares of the kept branch in the joined head that are tried on validation.
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+#: Large pictures are also shown to the kept branch shrunk to this, so that it too knows places without their sharpness.
+SHRUNK_PX = 96
 #: (side of the input, shrunk before to) that are tried on validation. Larger than 224 would cost more than the speed goals allow.
 CANDIDATES: tuple[tuple[int, int | None], ...] = ((208, None), (224, None), (224, 160))
 RIGHTS = (
@@ -77,30 +90,74 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/world"))
     parser.add_argument("--out", type=Path, default=HERE.parent / "src/landsight/bundle/world")
     parser.add_argument("--photos", type=Path, nargs="*", default=[], help="pictures that the bundle may carry (drawn ones)")
+    parser.add_argument("--tuned", type=Path, help="a model.onnx with the tuned network, instead of training one")
     options = parser.parse_args()
     data = Path(os.environ.get("LANDSIGHT_DATA") or sys.exit("set LANDSIGHT_DATA (docs/data.md)"))
-    finish = options.run.with_name(f"{options.run.name}_finish")
+    finish, joined = (options.run.with_name(f"{options.run.name}_{name}") for name in ("finish", "joined"))
     os.environ["LANDSIGHT_START"] = str(options.run)
     shared_cache = f"data.cache={json.dumps(str(options.run / 'cache'))}"
-    for recipe, run in (
-        (recipes.load(HERE / "world.toml"), options.run),
-        (recipes.load(HERE / "world_finish.toml", (shared_cache,)), finish),
-    ):
-        if not train(recipe, run).finished:
-            sys.exit("interrupted; give the same command again to go on")
-    made = Making(finish, data, options.photos, choose_preparation(finish))
-    draft = _exported(made, "draft", None, {}, int8=True)
-    decision, temperature = decide(draft, finish, data)
-    losses = _losses(draft, _parts(finish)[1])
-    int8 = losses.get("onnxruntime int8", 100.0) <= ALLOWED_LOSS
-    calibration = {"temperature": temperature, "precisions_checked": {k: v for k, v in losses.items() if int8 or "int8" not in k}}
-    final = _exported(made, "final", decision, calibration, int8=int8)
-    bundle = _measured(final, finish, data)
+    second = recipes.load(HERE / "world_finish.toml", (shared_cache,))
+    if options.tuned:
+        restore(options.tuned, second, finish)
+    else:
+        trained_in_two_steps(recipes.load(HERE / "world.toml"), options.run, second, finish)
+    preparation = choose_preparation(finish)
+    join.begin(finish, joined)
+    made = Making(joined, data, options.photos, preparation)
+    draft = _exported(made, "draft", None, {})
+    join_heads(draft, joined)
+    draft = _exported(made, "draft", None, {})
+    decision, temperature = decide(draft, joined, data)
+    calibration = {"temperature": temperature, "precisions_checked": _losses(draft, _parts(joined)[1])}
+    final = _exported(made, "final", decision, calibration)
+    bundle = _measured(final, joined, data)
     shutil.rmtree(options.out, ignore_errors=True)
     shutil.copytree(bundle.root, options.out)
     print(
         f"{options.out}: {sum(p.stat().st_size for p in options.out.rglob('*') if p.is_file()) / 1e6:.1f} MB, {load(options.out).bundle_hash}"
     )
+
+
+def trained_in_two_steps(first: Recipe, run: Path, second: Recipe, finish: Path) -> None:
+    """The tuned network, by training."""
+    for recipe, out in ((first, run), (second, finish)):
+        if not train(recipe, out).finished:
+            sys.exit("interrupted; give the same command again to go on")
+
+
+def restore(model: Path, recipe: Recipe, run: Path) -> None:
+    """The tuned network, out of an exported model, as if ``run`` had trained it."""
+    checked = check(recipe.data, recipe.train.seed, Path(recipe.data.cache))
+    state = {"recipe": asdict(recipe), "task": Classify.from_data(recipe, checked).state(), "restored_from": sha256_of(model)}
+    net = read_efficientnet_lite0(model)
+    save_checkpoint(run / "last", Checkpoint({f"net.{name}": t for name, t in net.state_dict().items()}, state))
+
+
+def join_heads(draft: Bundle, run: Path) -> None:
+    """What the kept branch says of the places, and how much that weighs: learnt from training pictures, weighed on validation."""
+    train_part, validation = _parts(run)
+    large = [s for s in train_part.items if not s.small]
+    small = [s for s in train_part.items if s.small]
+    trained = open_run(run, "last")
+    recipe, no_large, no_small = trained.recipe.train, *(~np.array(has_kind(train_part, small=kind)) for kind in (False, True))
+    shrunk = replace(draft.manifest.input, hide_px=SHRUNK_PX)
+    seen = [
+        _seen(draft, large, draft.manifest.input, no_large, recipe.absent_large_logit),
+        _seen(draft, small, draft.manifest.input, no_small, recipe.absent_small_logit),
+        _seen(draft, large, shrunk, no_large, recipe.absent_shrunk_logit),
+    ]
+    kept_head = join.fit_kept_head(seen)
+    looks = _looks(draft, validation)
+    truths = np.array([s.truth for s in validation.items])
+    share = join.choose_share(looks.logits, kept_head.logits(join.halves(looks.embedding)[1]), truths, SHARES)
+    print(f"share of the kept branch: {share}")
+    join.finish(run, kept_head, share)
+
+
+def _seen(bundle: Bundle, samples: list[Sample], preparation: Preparation, absent: NDArray[np.bool_], logit: float) -> join.Seen:
+    found = collect_outputs(make(bundle, "onnxruntime", "fp32"), [s.path for s in samples], preparation, ("embedding",))
+    kept = join.halves(np.asarray(found["embedding"], np.float32))[1]
+    return join.Seen(kept, np.array([s.truth for s in samples], np.int64), join.offsets(absent, logit, len(samples)))
 
 
 def choose_preparation(run: Path) -> Preparation:
@@ -149,12 +206,12 @@ def _outputs(bundle: Bundle, paths: list[Path]) -> Looks:
 
 def _parts(run: Path) -> tuple[Samples, Samples]:
     """Training and validation pictures, split as in the run."""
-    recipe = open_run(run).recipe
+    recipe = open_run(run, "last").recipe
     checked = check(recipe.data, recipe.train.seed, Path(recipe.data.cache) if recipe.data.cache else run / "cache")
     return checked.train, checked.subsets["validation"]
 
 
-def _exported(made: Making, name: str, decision: Decision | None, calibration: dict[str, object], *, int8: bool) -> Bundle:
+def _exported(made: Making, name: str, decision: Decision | None, calibration: dict[str, object]) -> Bundle:
     out = made.run / name
     shutil.rmtree(out, ignore_errors=True)
     catalogue = read_catalogue(made.data / "landmarks" / "places.csv")
@@ -166,11 +223,11 @@ def _exported(made: Making, name: str, decision: Decision | None, calibration: d
         "other photos, for what is unknown": "COCO 300, Oxford flowers 220, ordinary street fronts 300",
         "validation": "8 % of the training photos, whole near-duplicate groups",
         "recipe": "recipes/world.py, recipes/world.toml, recipes/world_finish.toml",
+        "network": "EfficientNet-Lite0 twice from its sixth block on: tuned to the places, and as ImageNet left it",
     }
     return export(
         made.run, out, which="last", places=places, calibration=calibration, decision=decision.scalars if decision else {},
         arrays=decision.arrays if decision else {}, data=trained, rights=RIGHTS, photos=made.photos, preparation=made.preparation,
-        calibration_pictures=None if int8 else [],
     )  # fmt: skip
 
 
@@ -189,8 +246,12 @@ def _losses(bundle: Bundle, validation: Samples) -> dict[str, float]:
         plain = normalise(np.stack(pictures), preparation)
         views += [plain, np.ascontiguousarray(plain[..., ::-1])]
     top1 = {}
-    for runtime, precision in {*candidates(bundle), ("onnxruntime", "int8"), ("openvino", "bf16"), ("openvino", "int8")}:
-        engine = make(bundle, runtime, precision)
+    for runtime, precision in {*candidates(bundle), ("openvino", "bf16")}:
+        try:
+            engine = make(bundle, runtime, precision)
+        except RuntimeUnavailable as error:
+            print(f"not measured: {error}")
+            continue
         guesses = [engine.run(view[i : i + 32], ("logits",))["logits"].argmax(axis=1) for view in views for i in range(0, len(view), 32)]
         top1[engine.name] = float((np.concatenate(guesses) == truths).mean())
     reference = top1["onnxruntime fp32"]

@@ -29,6 +29,15 @@ def test_mean_per_class_counts_classes_not_pictures() -> None:
     assert mixed.high == pytest.approx(0.6, abs=0.02)
 
 
+def test_classes_of_one_picture_do_not_look_certain() -> None:
+    found = metrics.mean_per_class(np.array([True] * 19 + [False]), np.arange(20))
+    assert found.value == 0.95
+    # Drawing 20 of 20 leaves the one wrong picture out in 36 % of all draws, and has it three times or more in 8 %.
+    assert found.high == 1.0
+    assert 0.75 < found.low < 0.93
+    assert found.what.endswith("over all pictures")
+
+
 def test_calibration_error_by_hand() -> None:
     # Bin (0.8, 0.867]: two at 0.85, one right: gap 0.35. Bin (0.933, 1]: two at 1.0, both right: gap 0. Mean: 0.35 x 2/4.
     confidence = np.array([0.85, 0.85, 1.0, 1.0])

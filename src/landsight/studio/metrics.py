@@ -32,13 +32,29 @@ def proportion(hits: NDArray[np.bool_], what: str) -> Metric:
 
 
 def mean_per_class(hits: NDArray[np.bool_], truths: NDArray[np.int64]) -> Metric:
-    """Mean over the classes present of the share right in each; interval by bootstrap of the pictures within each class."""
-    groups = [hits[truths == label].astype(np.float64) for label in np.unique(truths)]
+    """Mean over the classes present of the share right in each; interval by bootstrap of the pictures within each class.
+
+    A class of one picture cannot tell how it varies: where there is such a class, whole pictures are drawn instead, over all classes.
+    """
+    labels, which = np.unique(truths, return_inverse=True)
+    groups = [hits[which == i].astype(np.float64) for i in range(len(labels))]
     rng = generator(0, "bootstrap mean per class")
-    draws = np.mean([rng.binomial(len(g), g.mean(), RESAMPLES) / len(g) for g in groups], axis=0)
+    is_within = min(map(len, groups)) > 1
+    if is_within:
+        draws = np.mean([rng.binomial(len(g), g.mean(), RESAMPLES) / len(g) for g in groups], axis=0)
+    else:
+        drawn = rng.integers(0, len(hits), (RESAMPLES, len(hits)))
+        draws = np.array([_class_mean(hits[row], which[row], len(labels)) for row in drawn])
     low, high = np.quantile(draws, [0.025, 0.975])
     value = float(np.mean([g.mean() for g in groups]))
-    return Metric(value, float(low), float(high), len(hits), f"mean of {len(groups)} classes' shares right, bootstrap within class")
+    how = "within class" if is_within else "over all pictures"
+    return Metric(value, float(low), float(high), len(hits), f"mean of {len(groups)} classes' shares right, bootstrap {how}")
+
+
+def _class_mean(hits: NDArray[np.bool_], which: NDArray[np.int64], classes: int) -> float:
+    """Mean of the shares of the classes that were drawn."""
+    counts = np.bincount(which, minlength=classes)
+    return float((np.bincount(which, hits, classes)[counts > 0] / counts[counts > 0]).mean())
 
 
 def calibration_error(confidence: NDArray[np.float64], hits: NDArray[np.bool_], bins: int = 15) -> float:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from landsight.photo.prepare import Preparation
 from landsight.studio.nets.net import OUTPUTS, StagedNet
+from landsight.studio.onnx_graph import fold_pads
 
 INPUT = "image_nchw"
 #: What is computed in 8 bits: all that costs time. The head and the mean stay in float, for the sake of probabilities and embeddings.
@@ -34,7 +35,7 @@ class _InOrder(nn.Module):
 
 
 def write_fp32(net: StagedNet, preparation: Preparation, path: Path, *, opset: int) -> dict[str, list[int | str]]:
-    """Write an ONNX file with dynamic batch axis "n"; batch norm is folded into convolutions. Works on a copy.
+    """Write an ONNX file with dynamic batch axis "n"; batch norm and padding are folded into convolutions. Works on a copy.
 
     Returns each output's shape. The tracing exporter is used: the newer one needs another package and gains nothing for plain networks.
     """
@@ -48,7 +49,16 @@ def write_fp32(net: StagedNet, preparation: Preparation, path: Path, *, opset: i
             wrapped, (example,), path, input_names=[INPUT], output_names=list(OUTPUTS), dynamic_axes=axes, opset_version=opset, dynamo=False
         )
         shapes = [tuple(o.shape) for o in wrapped(example)]
+    fold_pads(path)
     return {name: ["n", *map(int, shape[1:])] for name, shape in zip(OUTPUTS, shapes, strict=True)}
+
+
+@torch.no_grad()
+def round_to_halves(net: nn.Module) -> None:
+    """Round every weight of two axes or more to half precision, in place, so that ``onnx_graph.halve_weights`` loses nothing."""
+    for parameter in net.parameters():
+        if parameter.ndim > 1:
+            parameter.copy_(parameter.half().float())
 
 
 def write_int8(fp32: Path, path: Path, batches: Iterable[NDArray[np.float32]]) -> None:

@@ -135,10 +135,14 @@ class TrainRecipe:
 
 @dataclass(frozen=True, slots=True)
 class ExportRecipe:
-    """What ``export`` writes. ``int8``: also a statically quantised model, calibrated on so many training pictures."""
+    """What ``export`` writes. ``int8``: also a statically quantised model, calibrated on so many training pictures.
+
+    ``half_weights``: weights are stored in half precision and widened when the model is loaded; the file takes half the room.
+    """
 
     name: str = "model"
     opset: int = 18
+    half_weights: bool = False
     int8: bool = True
     calibration_pictures: int = 256
     stored_answers: int = 8

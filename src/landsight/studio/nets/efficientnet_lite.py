@@ -25,7 +25,7 @@ _BLOCKS = (
     (6, 5, 2, 112, 192, 4),
     (6, 3, 1, 192, 320, 1),
 )
-_FEATURES = 1280
+FEATURES = 1280
 _EPS = 1e-3
 #: The package's names -> ours.
 _RENAME = (
@@ -95,9 +95,9 @@ class EfficientNetLite0(StagedNet):
             for expansion, kernel, stride, inputs, width, repeats in _BLOCKS
             for i in range(repeats)
         )
-        self.last = ConvNorm(_BLOCKS[-1][4], _FEATURES, 1, momentum=norm_momentum)
+        self.last = ConvNorm(_BLOCKS[-1][4], FEATURES, 1, momentum=norm_momentum)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(_FEATURES, outputs)
+        self.head = nn.Linear(FEATURES, outputs)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
 

@@ -10,6 +10,7 @@ from landsight.studio.resolve import resolve
 NETS: dict[str, str] = {
     "cnn": "landsight.studio.nets.cnn:build",
     "efficientnet_lite0": "landsight.studio.nets.efficientnet_lite:build",
+    "efficientnet_lite0_two_branch": "landsight.studio.nets.two_branch:build",
 }
 
 

@@ -1,0 +1,70 @@
+"""The way back: weights of an exported EfficientNet-Lite0 out of its model.onnx, so that a bundle can be the start of another network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from landsight.errors import DataError
+from landsight.studio.nets.efficientnet_lite import ConvNorm, EfficientNetLite0
+
+#: The exporter names nodes by the module that made them: "/net/blocks.3/expand/conv/Conv".
+_CONV_NODE = re.compile(r"^/net/(?P<module>.+)/conv/Conv$")
+
+
+@torch.no_grad()
+def read_efficientnet_lite0(path: Path) -> EfficientNetLite0:
+    """The network in an ONNX file that export wrote, batch norms folded: each convolution has its weights, each norm only adds a bias.
+
+    Raises: DataError when the file holds another network, or weights that are not fp32.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(path)).graph
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    heads = [node for node in graph.node if node.op_type == "Gemm"]
+    if len(heads) != 1:
+        raise _foreign(path, f"it has {len(heads)} linear layers, not 1")
+    try:
+        net = EfficientNetLite0(len(weights[heads[0].input[2]]), dropout=0.0, norm_momentum=0.05)
+        modules = dict(net.named_modules())
+        missing = {name for name, module in modules.items() if isinstance(module, ConvNorm)}
+        for node in graph.node:
+            if found := _CONV_NODE.match(node.name):
+                name = found["module"].replace("/", ".")
+                _fill(modules[name], weights[node.input[1]], weights[node.input[2]])
+                missing.discard(name)
+        net.head.weight.copy_(_tensor(weights[heads[0].input[1]]))
+        net.head.bias.copy_(_tensor(weights[heads[0].input[2]]))
+    except (KeyError, RuntimeError, IndexError) as error:
+        raise _foreign(path, str(error)) from None
+    if missing:
+        raise _foreign(path, f"it lacks {sorted(missing)[0]}")
+    net.eval()
+    return net
+
+
+def _fill(module: torch.nn.Module, weight: NDArray[Any], bias: NDArray[Any]) -> None:
+    if not isinstance(module, ConvNorm):
+        raise RuntimeError(f"{type(module).__name__} where a convolution is expected")
+    module.conv.weight.copy_(_tensor(weight))
+    module.norm.bias.copy_(_tensor(bias))
+    module.norm.weight.fill_(1)
+    if module.norm.running_mean is not None and module.norm.running_var is not None:
+        module.norm.running_mean.zero_()
+        module.norm.running_var.fill_(1 - module.norm.eps)
+
+
+def _tensor(array: NDArray[Any]) -> torch.Tensor:
+    return torch.from_numpy(array.copy())
+
+
+def _foreign(path: Path, why: str) -> DataError:
+    return DataError(
+        "other_network", f"{path} holds no EfficientNet-Lite0 as export writes it: {why}.", "Give a model.onnx of that network."
+    )

@@ -1,0 +1,114 @@
+"""What is changed in an exported ONNX graph before it is shipped: same sums, fewer bytes moved, smaller files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def fold_pads(path: Path) -> int:
+    """Put zero padding that stands before a convolution into it, in place; returns how many were folded.
+
+    TensorFlow's "SAME" pads one side more than the other, which torch's convolution cannot, but ONNX's can. Left alone, ONNX Runtime
+    turns the map out of its blocked layout, pads it, and turns it back: a sixth of the time of EfficientNet-Lite0. The numbers stay the same.
+    """
+    import onnx
+
+    model = onnx.load(str(path))
+    graph = model.graph
+    maker = {output: node for node in graph.node for output in node.output}
+    folded = 0
+    for node in graph.node:
+        pad = maker.get(node.input[0]) if node.op_type == "Conv" else None
+        if pad is None or not _is_zero_pad(pad, graph, maker):
+            continue
+        begin, end = np.split(np.asarray(_constant(pad.input[1], graph, maker)), 2)
+        if begin[:2].any() or end[:2].any() or min(begin.min(), end.min()) < 0:
+            continue
+        _add_pads(node, [*begin[2:], *end[2:]])
+        node.input[0] = pad.input[0]
+        folded += 1
+    _drop_unused(graph)
+    onnx.save(model, str(path))
+    return folded
+
+
+def halve_weights(path: Path) -> None:
+    """Store the weights of an ONNX file in half precision, in place; the network still computes in fp32: each is widened when it is loaded.
+
+    Half the size. Exact when every weight is a half already (onnx_export.round_to_halves), else off by one part in 2,048. Biases stay.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load(str(path))
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1:
+            wide, name = numpy_helper.to_array(tensor), tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(wide.astype(np.float16), f"{name}.half"))
+            casts.append(helper.make_node("Cast", [tensor.name], [name], name=f"{name}.wide", to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.save(model, str(path))
+
+
+def _is_zero_pad(node: Any, graph: Any, maker: dict[str, Any]) -> bool:
+    """A Pad of all axes with a fixed number of zeros (opset 11 and later)."""
+    if node.op_type != "Pad" or any(a.name == "mode" and a.s != b"constant" for a in node.attribute) or len(node.input) > 3:
+        return False
+    value = _constant(node.input[2], graph, maker) if len(node.input) == 3 and node.input[2] else np.zeros(1)
+    return _constant(node.input[1], graph, maker) is not None and value is not None and not value.any()
+
+
+def _constant(name: str, graph: Any, maker: dict[str, Any]) -> NDArray[Any] | None:
+    """The value of a tensor that depends on no input of the graph; None when it does."""
+    from onnx import helper, numpy_helper
+    from onnx.reference import ReferenceEvaluator
+
+    given: dict[str, Any] = {tensor.name: tensor for tensor in graph.initializer}
+    if name in given:
+        return np.asarray(numpy_helper.to_array(given[name]))
+    fed = {value.name for value in graph.input}
+    wanted: list[str] = [name]
+    needed: list[Any] = []
+    while wanted:
+        output = wanted.pop()
+        if output in fed or (output not in maker and output not in given):
+            return None
+        node = maker.get(output)
+        if node is not None and node not in needed:
+            needed.append(node)
+            wanted += [one for one in node.input if one]
+    initializers = [given[one] for node in needed for one in node.input if one in given]
+    part = helper.make_graph(
+        [node for node in graph.node if node in needed], "part", [], [helper.make_empty_tensor_value_info(name)], initializers
+    )
+    found: Any = ReferenceEvaluator(part, opsets={"": 18}).run(None, {})
+    return np.asarray(found[0])
+
+
+def _add_pads(node: Any, more: list[Any]) -> None:
+    from onnx import helper
+
+    attributes = {a.name: a for a in node.attribute}
+    before = list(attributes["pads"].ints) if "pads" in attributes else [0] * len(more)
+    kept = [a for a in node.attribute if a.name not in ("pads", "auto_pad")]
+    del node.attribute[:]
+    node.attribute.extend([*kept, helper.make_attribute("pads", [int(a) + int(b) for a, b in zip(before, more, strict=True)])])
+
+
+def _drop_unused(graph: Any) -> None:
+    """Leave out nodes whose outputs nobody reads, until there are none."""
+    while True:
+        read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+        kept = [node for node in graph.node if read.intersection(node.output)]
+        if len(kept) == len(graph.node):
+            return
+        del graph.node[:]
+        graph.node.extend(kept)
