@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from landsight.errors import DataError, RecipeError
 from landsight.photo.prepare import Preparation
+from landsight.studio.engine import RoundedEngine, TorchEngine
 from landsight.studio.nets import cnn
 from landsight.studio.nets.efficientnet_lite import FEATURES, EfficientNetLite0
 from landsight.studio.nets.read_onnx import read_efficientnet_lite0
@@ -84,3 +86,13 @@ def test_another_network_is_not_taken_for_it(tmp_path: Path) -> None:
     write_fp32(cnn.build(NetRecipe(name="cnn", pretrained=False), 3), Preparation(32, 32), tmp_path / "model.onnx", opset=18)
     with pytest.raises(DataError, match="holds no EfficientNet-Lite0"):
         read_efficientnet_lite0(tmp_path / "model.onnx")
+
+
+def test_rounding_to_bf16_changes_a_little_and_leaves_the_network_alone(pictures: torch.Tensor) -> None:
+    net = lite(6)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    batch = pictures.numpy()
+    exact = TorchEngine(net).run(batch, ("feature_map",))["feature_map"]
+    rounded = RoundedEngine(net).run(batch, ("feature_map",))["feature_map"]
+    assert 1e-4 < np.abs(rounded - exact).mean() / np.abs(exact).mean() < 0.1
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())

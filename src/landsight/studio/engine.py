@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from landsight.bundle.manifest import Manifest
 from landsight.errors import RuntimeUnavailable
@@ -55,6 +55,31 @@ class TorchEngine:
             image = torch.from_numpy(np.ascontiguousarray(batch_nchw)).to(memory_format=torch.channels_last)
             outputs = self._net(image)
         return {name: outputs[name].contiguous().numpy() for name in wants}
+
+
+class RoundedEngine(TorchEngine):
+    """The same network as a processor with bfloat16 computes it: weights and what each layer hands on are rounded to bf16, sums are fp32.
+
+    For checking that precision on a machine that lacks it. A runtime fuses layers and so rounds less often.
+    """
+
+    def __init__(self, net: StagedNet) -> None:
+        super().__init__(net)
+        for module in self._net.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                module.weight.data.copy_(_rounded(module.weight.data))
+                module.register_forward_pre_hook(lambda _, inputs: tuple(_rounded(x) for x in inputs))
+            if isinstance(module, nn.BatchNorm2d | nn.Linear):
+                module.register_forward_hook(lambda _module, _inputs, output: _rounded(output))
+
+    @property
+    def name(self) -> str:
+        """Runtime and precision."""
+        return "torch rounded to bf16"
+
+
+def _rounded(x: Tensor) -> Tensor:
+    return x.to(torch.bfloat16).to(x.dtype)
 
 
 @dataclass(frozen=True, slots=True)
