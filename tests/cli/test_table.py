@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from landsight.cli.safe_text import visible
-from landsight.cli.table import PeopleTable, headline, map_link, percent
+from landsight.cli.table import PeopleTable, common_folder, headline, map_link, percent
 
 from .line_factory import CAMERA, PLACE, SHOWN, error, landmark, line
 
@@ -19,6 +20,32 @@ def printed(*lines: dict, width: int = 80) -> str:
     for item in lines:
         table.write(item)
     return stream.getvalue()
+
+
+def test_a_common_folder_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "trip").mkdir()
+    stream = io.StringIO()
+    table = PeopleTable(Console(file=stream, width=200, highlight=False, markup=False, emoji=False), f"{tmp_path}/trip")
+    table.write(line(path=f"{tmp_path}/trip/day 1/a.jpg"))
+    table.write(line(path="elsewhere/b.jpg"))
+    text = stream.getvalue()
+    assert text.count(str(tmp_path)) == 1
+    assert text.splitlines()[0] == f"in {tmp_path}/trip"
+    assert [row.split("  ")[0] for row in text.splitlines() if ".jpg" in row] == ["day 1/a.jpg", "elsewhere/b.jpg"]
+
+
+def test_which_folder_is_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "trip/day").mkdir(parents=True)
+    photo = tmp_path / "trip/day/a.jpg"
+    photo.touch()
+    assert common_folder([tmp_path / "trip"]) == f"{tmp_path}/trip"
+    assert common_folder([photo]) == f"{tmp_path}/trip/day"
+    assert common_folder([photo, tmp_path / "trip"]) == f"{tmp_path}/trip"
+    monkeypatch.chdir(tmp_path)
+    assert common_folder([Path("trip/day/a.jpg")]) == "trip/day"
+    assert common_folder([Path("trip"), photo]) is None  # one relative, one absolute
+    assert common_folder([Path("a.jpg")]) is None
+    assert common_folder([Path()]) is None
 
 
 ALL = [

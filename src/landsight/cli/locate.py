@@ -210,10 +210,10 @@ class _Printer:
 
     def _open(self) -> Writer:
         if self._writer is None and self._request.format == "table":
-            from landsight.cli.table import PeopleTable
+            from landsight.cli.table import PeopleTable, common_folder
 
             shared = self.bar_console if self.bar_console is not None and self.bar_console.file is self._stream else None
-            self._writer = PeopleTable(shared or _console(self._stream))
+            self._writer = PeopleTable(shared or _console(self._stream), common_folder(self._request.paths))
         elif self._writer is None:
             self._writer = WRITERS[self._request.format](self._stream)
         return self._writer

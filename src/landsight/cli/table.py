@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Group
@@ -32,10 +35,14 @@ _HOW_WE_KNOW: Final = {
 
 
 class PeopleTable:
-    """Prints to a console: the heading now, then one photo at a time with what there is to say under it."""
+    """Prints to a console: the heading now, then one photo at a time with what there is to say under it.
 
-    def __init__(self, console: Console) -> None:
+    ``folder``: said once above the heading, and left out of every path below it.
+    """
+
+    def __init__(self, console: Console, folder: str | None = None) -> None:
         self._console = console
+        self._folder = folder
         self._wide = console.width >= _WIDE
         rest = console.width - _SURE_WIDTH - _HOW_WIDTH - 6 - (_LINK_WIDTH + 2 if self._wide else 0)
         self._photo_width = max(12, rest * 2 // 5)
@@ -44,6 +51,8 @@ class PeopleTable:
         self._begin()
 
     def _begin(self) -> None:
+        if self._folder:
+            self._console.print(Text(f"in {visible(self._folder)}", style="dim"), soft_wrap=True)
         heading = self._grid()
         names = ("photo", "place", "how we know", "how sure", *(("map",) if self._wide else ()))
         heading.add_row(*(Text(name, style="bold") for name in names))
@@ -55,7 +64,8 @@ class PeopleTable:
         place, how, sure, style = headline(line)
         link = map_link(line)
         grid = self._grid()
-        cells = [Text(visible(line["path"]), overflow="fold"), Text(visible(place), style=style), Text(how), Text(sure, justify="right")]
+        photo = line["path"].removeprefix(f"{self._folder}/") if self._folder else line["path"]
+        cells = [Text(visible(photo), overflow="fold"), Text(visible(place), style=style), Text(how), Text(sure, justify="right")]
         grid.add_row(*cells, *((Text(link or "", style="dim"),) if self._wide else ()))
         under: list[RenderableType] = []
         if link and not self._wide:
@@ -72,6 +82,15 @@ class PeopleTable:
         for width in (self._photo_width, self._place_width, _HOW_WIDTH, _SURE_WIDTH, *((_LINK_WIDTH,) if self._wide else ())):
             grid.add_column(width=width, overflow="fold")
         return grid
+
+
+def common_folder(paths: Sequence[Path]) -> str | None:
+    """The folder that holds all these files and folders, as it was written; None when there is none worth a line of its own."""
+    try:
+        common = os.path.commonpath([path if path.is_dir() else path.parent for path in paths])
+    except (ValueError, OSError):  # absolute and relative ones together, or a name no system takes
+        return None
+    return None if common in ("", os.curdir, os.sep) else common
 
 
 def headline(line: Line) -> tuple[str, str, str, str]:
