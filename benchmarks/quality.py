@@ -28,6 +28,7 @@ import world
 
 from landsight.bundle.load import Bundle, load
 from landsight.bundle.manifest import Metric
+from landsight.errors import RuntimeUnavailable
 from landsight.runtime.choose import candidates, make
 from landsight.studio import join
 from landsight.studio.collect import collect_outputs
@@ -98,11 +99,16 @@ def _measure(bundle: Bundle, root: str, part: str, runtime: str, precision: str)
     return evaluate_engine(make(bundle, runtime, precision), samples, bundle.manifest, bundle.arrays, looks=looks)
 
 
-def _precisions(bundle: Bundle, root: str, reference: Evaluation) -> dict[str, dict[str, float]]:
+def _precisions(bundle: Bundle, root: str, reference: Evaluation) -> dict[str, dict[str, float] | str]:
     """Points of test top-1 that each other allowed runtime and precision loses, and the share of pictures with another first guess."""
-    rows = {}
+    rows: dict[str, dict[str, float] | str] = {}
     for runtime, precision in candidates(bundle):
         if (runtime, precision) == ("onnxruntime", "fp32"):
+            continue
+        try:
+            make(bundle, runtime, precision)
+        except RuntimeUnavailable as error:
+            rows[f"{runtime} {precision}"] = f"not measured: {error}"
             continue
         other = _measure(bundle, root, "test", runtime, precision)
         lost = 100 * (reference.metrics["top1"].value - other.metrics["top1"].value)

@@ -42,9 +42,9 @@ class Drawing:
 
 
 SAMPLE: tuple[Drawing, ...] = (
-    Drawing("pyramids.jpg", landmarks.pyramids),
-    Drawing("desert holiday.jpg", landmarks.pyramids, gps=(29.9773, 31.1325), taken="2024:03:17 09:41:00"),
-    Drawing("poster on the wall.jpg", landmarks.pyramids, gps=(38.7139, -9.1394), taken="2024:05:02 18:20:31"),
+    Drawing("tower.jpg", landmarks.eiffel_tower),
+    Drawing("spring in Paris.jpg", landmarks.eiffel_tower, gps=(48.8556, 2.2986), taken="2024:04:17 09:41:00"),
+    Drawing("poster on the wall.jpg", landmarks.eiffel_tower, gps=(38.7139, -9.1394), taken="2024:05:02 18:20:31"),
     Drawing("harbour.jpg", scenes.harbour, sidecar=(-33.0458, -71.6197)),
     Drawing("street.jpg", scenes.street),
     Drawing("breakfast.jpg", scenes.breakfast, gps=(-36.8485, 174.7633), taken="2023:12:24 08:05:12"),
