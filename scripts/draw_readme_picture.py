@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _print_table(console: Console) -> None:
-    table, tally = PeopleTable(console), Tally()
+    table, tally = PeopleTable(console, "sample"), Tally()
     paths = sorted(path for path in Path("sample").iterdir() if path.suffix not in ("", ".xmp"))
     with Predictor() as predictor:
         for located in predictor.locate_many(paths):

@@ -167,6 +167,6 @@ def _metres(metres: float) -> str:
 
 def _conflict_words(conflict: Line) -> str:
     return (
-        f"conflict: the position in the file and what the picture shows are {_metres(conflict['distance_m'])} apart "
-        f"({percent(conflict['probability'])}); a replica, a painting, a screenshot or a wrong position"
+        f"conflict: the position in the file and what the picture shows ({percent(conflict['probability'])}) are "
+        f"{_metres(conflict['distance_m'])} apart; a replica, a painting, a screenshot or a wrong position"
     )
