@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(ROOT / "recipes"))
 import world
 
-from landsight.answer.calibration import head, known_features, known_probability, logistic, project, softmax
+from landsight.answer.calibration import known_features, known_probability, logistic, place_log_odds, softmax
 from landsight.answer.classify import WANTS
 from landsight.bundle.load import load
 from landsight.runtime.choose import make
@@ -82,9 +82,10 @@ def sources(run: Path, data: Path) -> dict[str, Any]:
             places=world.PLACES_AMONG_OTHERS & rest.keys(),
             temperature=temperature,
             axes=world.AXES,
+            scenes=world.imagenet_scenes(),
         )
         rows[name] = _row(name, _known(landmarks, decision, temperature), _known(stored[name], decision, temperature), decision)
-        said = logistic(head(project(stored[name].embedding, decision.arrays), decision.arrays["place_weights"])) >= 0.5
+        said = logistic(place_log_odds(stored[name].embedding, decision.scalars, decision.arrays)) >= 0.5
         places[name] = float(said.mean() if name in world.PLACES_AMONG_OTHERS else 1 - said.mean())
     shipped = Decision(bundle.manifest.decision, dict(bundle.arrays))
     seen = {n: _row(n, _known(landmarks, shipped, temperature), _known(stored[n], shipped, temperature), shipped) for n in world.OTHERS}
@@ -131,11 +132,19 @@ def _fold(run: Path, left_out: tuple[str, ...], data: Path) -> dict[str, Any]:
     others = {name: world.looks_of_folder(engine, preparation, data / "not_landmarks" / name) for name in world.OTHERS}
     truths = np.array([s.truth for s in validation.items])
     temperature = fit_temperature(looks["validation"].logits, truths)
-    decision = fit(looks["train"], looks["validation"], others, places=world.PLACES_AMONG_OTHERS, temperature=temperature, axes=world.AXES)
+    decision = fit(
+        looks["train"],
+        looks["validation"],
+        others,
+        places=world.PLACES_AMONG_OTHERS,
+        temperature=temperature,
+        axes=world.AXES,
+        scenes=world.imagenet_scenes(),
+    )
     unknown = world.looks_of(engine, preparation, everything)
     known, strange = _known(looks["validation"], decision, temperature), _known(unknown, decision, temperature)
     row = _row("unknown places", known, strange, decision)
-    said = logistic(head(project(unknown.embedding, decision.arrays), decision.arrays["place_weights"])) >= 0.5
+    said = logistic(place_log_odds(unknown.embedding, decision.scalars, decision.arrays)) >= 0.5
     row |= {"said_place": float(said.mean()), "top1": float((looks["validation"].logits.argmax(axis=1) == truths).mean())}
     row["by_score"] = _by_score(looks["validation"], unknown, decision, temperature)
     alone = [world.looks_of(tuned, preparation, paths).logits for paths in ([s.path for s in validation.items], everything)]

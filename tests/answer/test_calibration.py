@@ -148,7 +148,45 @@ def test_a_decision_of_another_kind_is_a_bundle_error(decision: dict[str, Any]) 
     assert caught.value.code == "bundle_foreign"
 
 
-@pytest.mark.parametrize("name", calibration.DECISION_ARRAYS)
+#: Three things told by the second number of the embedding, biases last: the middle one is a place.
+SCENES: dict[str, np.ndarray] = {
+    "scene_weights": np.array([[0, 0], [2, -1], [0, np.log(3)]], np.float32),
+    "scene_places": np.array([0, 1, 0], np.uint8),
+}
+WITH_SCENES = {name: array for name, array in ARRAYS.items() if name != "place_weights"} | SCENES
+SCENE_DECISION = DECISION | {"place": {"scale": 2.0, "bias": 1.0}}
+
+
+def test_a_place_is_told_by_the_classes_that_are_places() -> None:
+    # Embedding (9, 1.5): logits 0, 2 x 1.5 - 1 = 2 and ln 3; the place against ln(1 + 3) = ln 4.
+    found = calibration.scene(np.array([[9.0, 1.5]], np.float32), SCENES)
+    assert found.tolist() == pytest.approx([2 - np.log(4)])
+    odds = calibration.place_log_odds(np.array([[9.0, 1.5]], np.float32), SCENE_DECISION, WITH_SCENES)
+    assert odds.tolist() == pytest.approx([2 * (2 - np.log(4)) + 1])
+    one = decode(outputs(), make_manifest(decision=SCENE_DECISION), WITH_SCENES)[0]
+    assert one.place_probability == pytest.approx(
+        float(calibration.logistic(calibration.place_log_odds(outputs()["embedding"], SCENE_DECISION, WITH_SCENES))[0])
+    )
+
+
+@pytest.mark.parametrize(
+    ("decision", "arrays", "words"),
+    [
+        (DECISION, WITH_SCENES, "place.scale"),
+        (DECISION | {"place": {"scale": "much", "bias": 0.0}}, WITH_SCENES, "place.scale"),
+        (SCENE_DECISION, {k: v for k, v in WITH_SCENES.items() if k != "scene_places"}, "scene_places"),
+        (SCENE_DECISION, WITH_SCENES | {"scene_places": np.ones(5, np.uint8)}, "scene_places"),
+        (SCENE_DECISION, WITH_SCENES | {"scene_weights": np.ones((3, 9), np.float32)}, "scene_weights"),
+        (SCENE_DECISION, WITH_SCENES | {"scene_weights": np.ones(3, np.float32)}, "scene_weights"),
+        (DECISION, {k: v for k, v in ARRAYS.items() if k != "place_weights"}, "place_weights"),
+    ],
+)
+def test_scenes_that_do_not_fit_are_a_bundle_error(decision: dict[str, Any], arrays: dict[str, np.ndarray], words: str) -> None:
+    with pytest.raises(BundleError, match=words):
+        decode(outputs(), make_manifest(decision=decision), arrays)
+
+
+@pytest.mark.parametrize("name", (*calibration.DECISION_ARRAYS, *calibration.HEAD_ARRAYS))
 def test_a_decision_without_its_arrays_is_a_bundle_error(name: str) -> None:
     for arrays in ({k: v for k, v in ARRAYS.items() if k != name}, ARRAYS | {name: np.zeros((7, 7), np.float32)}):
         with pytest.raises(BundleError, match=name):

@@ -13,7 +13,8 @@ from bundle_factory import make_manifest
 from landsight.answer.calibration import outside, softmax
 from landsight.answer.classify import decode
 from landsight.bundle.manifest import Manifest
-from landsight.studio.decision import Decision, Looks, fit, fit_temperature
+from landsight.studio.decision import Decision, Looks, Scenes, fit, fit_temperature
+from landsight.studio.nets.imagenet_scenes import PLACES
 
 WIDTH, CLASSES = 24, 3
 #: The first axes are the labels, the next unknown places, the last what is no place.
@@ -72,6 +73,25 @@ def test_a_decision_survives_its_bundle(fitted: Decision) -> None:
     assert [a.known_probability for a in answers] == [b.known_probability for b in before]
     assert [a.place_probability for a in answers] == [b.place_probability for b in before]
     assert [a.looked for a in answers] == [b.looked for b in before]
+
+
+def test_scenes_tell_a_place_that_no_source_resembles() -> None:
+    """The classifier of many things knows axis 23 for places; learnt from cats alone, flowers are still no place."""
+    weights = np.zeros((3, WIDTH + 1), np.float32)
+    weights[0, 23], weights[1, 22], weights[2, -1] = 1.0, 1.0, 1.0
+    scenes = Scenes(weights, np.array([True, False, False]))
+    some = {"streets": OTHERS["streets"], "cats": OTHERS["cats"]}
+    found = fit(TRAIN, VALIDATION, some, places=frozenset({"streets"}), temperature=1.3, axes=WIDTH, scenes=scenes)
+    assert "place_weights" not in found.arrays
+    assert found.scalars["place"]["scale"] > 0
+    assert share(OTHERS["flowers"], found, "not_a_place") > 0.95
+    assert share(cloud([6, 9, 10], 200), found, "unknown_place") > 0.8
+    assert np.mean([(answer.place_probability or 0.0) > 0.5 for answer in told(FRESH, found)]) > 0.95
+
+
+def test_the_places_of_imagenet_are_classes_of_imagenet() -> None:
+    assert all(0 <= number < 1000 for number in PLACES)
+    assert len(set(PLACES.values())) == len(PLACES)
 
 
 def test_the_known_are_told_by_what_lies_inside_the_axes_of_training() -> None:

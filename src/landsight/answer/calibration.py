@@ -4,7 +4,8 @@ Two logistic models over the same outputs of one network:
 
 * known: P(the picture shows one of the labels), from softmax, energy, generalised entropy, the distance to training pictures, and
   the part of the embedding that lies outside the axes of the training pictures;
-* place: P(it shows a place at all), a linear head on the embedding.
+* place: P(it shows a place at all), from the classes of a network that knows many things (ImageNet's), where the bundle carries its
+  last layer; else a linear head on the embedding.
 
 Sources: temperature, Guo et al. 2017 (arXiv 1706.04599); energy, Liu et al. 2020 (arXiv 2010.03759); generalised entropy, Liu et al. 2023
 (GEN, CVPR); k-th nearest neighbour, Sun et al. 2022 (arXiv 2204.06507).
@@ -26,7 +27,10 @@ Looked = Literal["landmark", "unknown_place", "not_a_place"]
 #: Columns of ``known_features``, in order. A bundle writes these names down; another order is another bundle.
 KNOWN_FEATURES: tuple[str, ...] = ("log_odds", "generalised_entropy", "largest_logit", "energy", "neighbour", "outside")
 #: Arrays of arrays.npz that a decision needs.
-DECISION_ARRAYS: tuple[str, ...] = ("centre", "projection", "bank", "place_weights")
+DECISION_ARRAYS: tuple[str, ...] = ("centre", "projection", "bank")
+#: And one of these groups, for the place.
+SCENE_ARRAYS: tuple[str, ...] = ("scene_weights", "scene_places")
+HEAD_ARRAYS: tuple[str, ...] = ("place_weights",)
 #: Scalars of a decision beside "known", and those of "known" that have a value a feature.
 _SCALARS: tuple[str, ...] = ("gamma", "top", "neighbours", "known_threshold", "place_threshold")
 _COLUMNS: tuple[str, ...] = ("mean", "scale", "weights")
@@ -102,6 +106,26 @@ def head(projected: Floats, weights: NDArray[Any]) -> Floats:
     return np.asarray(projected @ weights[:-1].astype(np.float64) + float(weights[-1]))
 
 
+def scene(embedding: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> Floats:
+    """log-odds that a picture shows any of the classes that are places, (n, d) -> (n,).
+
+    ``scene_weights`` (c, e + 1): last layer of a classifier of c things on the last e numbers of the embedding, biases last;
+    ``scene_places`` (c,): which of them are places. Softmax, summed over either kind.
+    """
+    weights, places = arrays["scene_weights"], arrays["scene_places"].astype(bool)
+    width = weights.shape[1] - 1
+    logits = embedding[:, embedding.shape[1] - width :] @ weights[:, :-1].T + weights[:, -1]
+    return energy(logits[:, places]) - energy(logits[:, ~places])
+
+
+def place_log_odds(embedding: NDArray[Any], decision: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Floats:
+    """log-odds that a picture shows a place at all, (n, d) -> (n,)."""
+    if "scene_weights" in arrays:
+        place = decision["place"]
+        return float(place["scale"]) * scene(embedding, arrays) + float(place["bias"])
+    return head(project(embedding, arrays), arrays["place_weights"])
+
+
 def logistic(log_odds: Floats) -> Floats:
     """1 / (1 + exp(-x)), without overflow."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * log_odds)))
@@ -122,16 +146,25 @@ def require_decision(decision: Mapping[str, Any], arrays: Mapping[str, NDArray[A
     if not isinstance(known, Mapping) or not isinstance(known.get("features"), list):
         raise _foreign("lacks its model 'known'")
     numbers = {name: decision.get(name) for name in _SCALARS} | {"known.bias": known.get("bias")}
+    if "scene_weights" in arrays:
+        place = decision.get("place")
+        numbers |= {f"place.{name}": place.get(name) if isinstance(place, Mapping) else None for name in ("scale", "bias")}
     numbers |= {f"known.{name}[{i}]": value for name in _COLUMNS for i, value in enumerate(_six(known, name))}
     if wrong := [name for name, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)]:
         raise _foreign(f"has no number {wrong[0]!r}")
     if min(known["scale"]) <= 0:
         raise _foreign("has a scale that is not above 0")
-    if missing := [name for name in DECISION_ARRAYS if name not in arrays]:
+    has_scene = "scene_weights" in arrays
+    if missing := [name for name in (*DECISION_ARRAYS, *(SCENE_ARRAYS if has_scene else HEAD_ARRAYS)) if name not in arrays]:
         raise _foreign(f"lacks its array {missing[0]!r}")
     axes = arrays["projection"].shape[-1]
-    shapes = {"centre": (width,), "projection": (width, axes), "place_weights": (axes + 1,)}
-    for name, shape in (shapes | {"bank": (len(arrays["bank"]), axes)}).items():
+    shapes = {"centre": (width,), "projection": (width, axes), "bank": (len(arrays["bank"]), axes)}
+    if has_scene:
+        classes, columns = (*arrays["scene_weights"].shape, 0)[:2]
+        shapes |= {"scene_weights": (classes, min(columns, width + 1)), "scene_places": (classes,)}
+    else:
+        shapes |= {"place_weights": (axes + 1,)}
+    for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise _foreign(f"has an array {name!r} of shape {arrays[name].shape} instead of {shape}")
     if not 1 <= decision["neighbours"] <= len(arrays["bank"]):

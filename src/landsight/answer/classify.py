@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from landsight.answer.calibration import (
     Looked,
-    head,
     known_features,
     known_probability,
     logistic,
-    project,
+    place_log_odds,
     require_decision,
     softmax,
     three_outcomes,
@@ -57,7 +56,7 @@ def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, array
     require_decision(manifest.decision, arrays, width=embedding.shape[1])
     features = known_features(logits, embedding, temperature=temperature, decision=manifest.decision, arrays=arrays)
     known = known_probability(features, manifest.decision)
-    place = logistic(head(project(embedding, arrays), arrays["place_weights"]))
+    place = logistic(place_log_odds(embedding, manifest.decision, arrays))
     looked = three_outcomes(known, place, manifest.decision)
     return [
         ClassAnswer(p, order, float(k), float(q), said)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landsight.answer.calibration import KNOWN_FEATURES, Floats, known_features, known_probability, project, softmax
+from landsight.answer.calibration import KNOWN_FEATURES, Floats, known_features, known_probability, project, scene, softmax
 
 #: Regularisation of the linear head (scikit-learn's C) on unit-length projected embeddings scaled by _HEAD_SCALE.
 _HEAD_C, _HEAD_SCALE = 1.0, 10.0
@@ -39,6 +39,18 @@ class Decision:
     arrays: dict[str, NDArray[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """A classifier of many things that the embedding ends in: ``weights`` (c, e + 1), biases last; ``places`` (c,): which are places."""
+
+    weights: NDArray[np.float32]
+    places: NDArray[np.bool_]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As answer.calibration.scene takes them."""
+        return {"scene_weights": self.weights.astype(np.float16), "scene_places": self.places.astype(np.uint8)}
+
+
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """The temperature with the least mean negative log-likelihood on pictures that were not trained on (Guo et al. 2017)."""
     candidates = np.exp(np.linspace(np.log(0.25), np.log(4.0), 161))
@@ -56,22 +68,32 @@ def fit(
     temperature: float,
     answered: float = 0.9,
     axes: int = 256,
+    scenes: Scenes | None = None,
 ) -> Decision:
     """Fit both models.
 
     ``train``: pictures the network learnt from (the neighbours); ``validation``: labelled pictures it did not; ``others``: pictures by source
     that show none of the labels, of which ``places`` names the sources that show places. ``answered``: share of the validation
-    pictures that must pass the known threshold. At least two sources, one of them no places.
+    pictures that must pass the known threshold. At least two sources, one of them no places. ``scenes``: what tells places from other things;
+    None: a linear head on the embedding, which learns the sources it is given rather than what a place is (docs/log.md).
     """
     arrays = _axes_of(train, axes)
-    sources = {name: project(looks.embedding, arrays) for name, looks in others.items()}
     bank = project(train.embedding, arrays)
     arrays["bank"] = bank.astype(np.float16)
-    arrays["place_weights"] = _fit_head(
-        np.concatenate([bank, *(z for name, z in sources.items() if name in places)]),
-        [z for name, z in sources.items() if name not in places],
-    )
     scalars: dict[str, Any] = {"gamma": _GAMMA, "top": _TOP, "neighbours": _NEIGHBOURS, "place_threshold": 0.5}
+    if scenes is None:
+        sources = {name: project(looks.embedding, arrays) for name, looks in others.items()}
+        arrays["place_weights"] = _fit_head(
+            np.concatenate([bank, *(z for name, z in sources.items() if name in places)]),
+            [z for name, z in sources.items() if name not in places],
+        )
+    else:
+        arrays |= scenes.arrays()
+        said = {name: scene(looks.embedding, arrays) for name, looks in others.items()}
+        scalars["place"] = _fit_place(
+            [scene(train.embedding, arrays), *(x for name, x in said.items() if name in places)],
+            [x for name, x in said.items() if name not in places],
+        )
     known = _features(validation, temperature, scalars, arrays)
     negatives = [_features(looks, temperature, scalars, arrays) for looks in others.values()]
     scalars["known"] = _fit_known(known, np.concatenate(negatives))
@@ -98,6 +120,17 @@ def _fit_head(positive: Floats, negatives: list[Floats]) -> NDArray[np.float32]:
     model = LogisticRegression(C=_HEAD_C, class_weight="balanced", max_iter=1000)
     model.fit(np.concatenate([positive, negative]) * _HEAD_SCALE, target)
     return np.asarray(np.r_[model.coef_[0] * _HEAD_SCALE, model.intercept_], np.float32)
+
+
+def _fit_place(positive: list[Floats], negative: list[Floats]) -> dict[str, float]:
+    """A logistic curve over one number; both sides weigh the same, and so does each source of a side."""
+    from sklearn.linear_model import LogisticRegression
+
+    x = np.concatenate([*positive, *negative])
+    target = np.r_[np.ones(sum(map(len, positive))), np.zeros(sum(map(len, negative)))]
+    weight = np.concatenate([np.full(len(part), len(x) / (2 * len(side) * len(part))) for side in (positive, negative) for part in side])
+    model = LogisticRegression(C=100.0).fit(x[:, None], target, sample_weight=weight)
+    return {"scale": float(model.coef_[0, 0]), "bias": float(model.intercept_[0])}
 
 
 def _fit_known(positive: Floats, negative: Floats) -> dict[str, Any]:
