@@ -46,7 +46,7 @@ SAMPLE: tuple[Drawing, ...] = (
     Drawing("spring in Paris.jpg", landmarks.eiffel_tower, gps=(48.8556, 2.2986), taken="2024:04:17 09:41:00"),
     Drawing("poster on the wall.jpg", landmarks.eiffel_tower, gps=(38.7139, -9.1394), taken="2024:05:02 18:20:31"),
     Drawing("harbour.jpg", scenes.harbour, sidecar=(-33.0458, -71.6197)),
-    Drawing("street.jpg", scenes.street),
+    Drawing("lake.jpg", scenes.lake),
     Drawing("breakfast.jpg", scenes.breakfast, gps=(-36.8485, 174.7633), taken="2023:12:24 08:05:12"),
     Drawing("flower.jpg", scenes.flower),
     Drawing("broken.jpg", scenes.street, keep=0.3),
