@@ -108,12 +108,17 @@ def _mean(a: dict[str, Any]) -> Step:
     return lambda x, given: x.mean(tuple(given.tolist()), keepdim=keep)
 
 
+def _concat(a: dict[str, Any]) -> Step:
+    return lambda *parts: torch.cat(parts, a["axis"])
+
+
 _STEPS: dict[str, Callable[[dict[str, Any]], Step]] = {
     "Conv": _conv,
     "Clip": _clip,
     "Pad": _pad,
     "Gemm": _gemm,
     "ReduceMean": _mean,
+    "Concat": _concat,
     "Add": lambda _: torch.add,
     "Mul": lambda _: torch.mul,
     "MatMul": lambda _: torch.matmul,

@@ -12,18 +12,8 @@ from .canvas import Canvas, Colour, clouds, finish, new, shade, texture
 
 def street() -> Image.Image:
     """A row of ordinary house fronts along a pavement, painted and of brick."""
-    return _row_of_houses(((178, 96, 72), (214, 200, 170), (150, 84, 66), (196, 182, 160), (166, 148, 128)))
-
-
-def terrace() -> Image.Image:
-    """The same row in dark brick and grey plaster, under a grey sky."""
-    return _row_of_houses(
-        ((92, 70, 62), (148, 146, 142), (84, 62, 54), (120, 104, 92), (104, 98, 96)), sky=((186, 192, 198), (222, 224, 226))
-    )
-
-
-def _row_of_houses(walls: tuple[Colour, ...], *, sky: tuple[Colour, Colour] = ((150, 176, 206), (222, 228, 232))) -> Image.Image:
-    canvas = new(1024, 683, *sky)
+    walls = ((178, 96, 72), (214, 200, 170), (150, 84, 66), (196, 182, 160), (166, 148, 128))
+    canvas = new(1024, 683, (150, 176, 206), (222, 228, 232))
     clouds(canvas, 31, amount=0.6, until=0.5)
     edges = (0.0, 0.19, 0.41, 0.58, 0.80, 1.0)
     tops = (0.13, 0.20, 0.08, 0.17, 0.11)
@@ -179,35 +169,6 @@ def _petal(canvas: Canvas, angle: float, length: float, colour: Colour) -> None:
                 across = side * half * 0.075 * math.sin(math.pi * t**0.7) * (length / 0.35)
                 points.append((0.5 + cos * length * t - sin * across, 0.47 + sin * length * t + cos * across))
         canvas.polygon(points, shade(colour, 1.12 - 0.34 * half))
-
-
-def document() -> Image.Image:
-    """A typed page, as a phone takes it from a desk."""
-    canvas = new(768, 1024, (246, 244, 238), (232, 229, 221))
-    random = np.random.default_rng(71)
-    canvas.box(0.12, 0.07, 0.48, 0.10, (40, 44, 52))
-    canvas.box(0.12, 0.115, 0.34, 0.124, (120, 124, 132))
-    y = 0.18
-    while y < 0.92:
-        x, end = 0.12, 0.88 if random.random() > 0.16 else 0.30 + 0.4 * random.random()
-        while x < end:
-            word = 0.015 + 0.06 * random.random()
-            _word(canvas, x, y, min(word, end - x), random)
-            x += word + 0.012
-        y += 0.0205 if end == 0.88 else 0.034
-    return finish(canvas, 72, grain=2.5)
-
-
-def _word(canvas: Canvas, x: float, y: float, width: float, random: np.random.Generator) -> None:
-    """Strokes that read as a word from afar."""
-    count = max(1, round(width / 0.0085))
-    for letter in range(count):
-        left = x + letter * 0.0085
-        tall = 0.004 if random.random() < 0.25 else 0.0
-        canvas.line([(left, y - tall), (left, y + 0.0085)], (46, 48, 54), 0.0019)
-        canvas.line([(left, y + 0.0085 * random.random()), (left + 0.0052, y + 0.0085 * random.random())], (58, 60, 66), 0.0017)
-        if random.random() < 0.6:
-            canvas.line([(left + 0.0052, y), (left + 0.0052, y + 0.0085)], (46, 48, 54), 0.0017)
 
 
 def breakfast() -> Image.Image:

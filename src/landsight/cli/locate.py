@@ -80,6 +80,9 @@ def locate(ctx: click.Context, /, paths: tuple[Path, ...], **options: Any) -> No
             "limits": limits,
         },
     )
+    from landsight.runtime.launch import prestart
+
+    prestart()
     from landsight.whereabouts.predictor import Predictor
 
     with Predictor(**request.predictor) as predictor, Output(options["out"]) as output:

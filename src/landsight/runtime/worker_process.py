@@ -8,23 +8,20 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
 from landsight.photo.frames import LENGTHS, MAX_JSON_BYTES, FrameError, pack, parse_header, write_all
 from landsight.photo.limits import Limits
 from landsight.photo.prepare import Preparation
+from landsight.runtime.launch import started
 
 #: A reply fits in the pipe, so that a worker goes on with its next photo while this program is busy.
 _PIPE_BYTES: Final = 1 << 18
 _F_SETPIPE_SZ: Final = 1031
 #: poll takes 32 bits of milliseconds; a photo that may take longer than twelve days is given up then.
 _LONGEST_POLL_MS: Final = 1 << 30
-#: Variables that a worker may see. No proxy, no token, no home.
-_KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT")
 
 
 class WorkerGoneError(Exception):
@@ -43,17 +40,7 @@ class WorkerProcess:
     """A running worker. Call from one thread, which must outlive it: on Linux the worker dies with the thread that started it."""
 
     def __init__(self, module: str, limits: Limits, preparation: Preparation | None) -> None:
-        # -P: a folder of photos may hold a json.py, and must not be where modules are looked for. Own process group: Ctrl-C is for us.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            cwd="/",
-            bufsize=0,
-            process_group=0,
-        )
+        self._process = started(module)
         streams = (self._process.stdin, self._process.stdout, self._process.stderr)
         self._requests, self._replies, self._complaints = (stream.fileno() for stream in streams if stream is not None)
         with contextlib.suppress(OSError):  # only a matter of speed; refused when a user holds very many pipes
@@ -137,17 +124,3 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             return self._process.wait()
-
-
-def _environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """A worker finds the modules that this program finds, computes with one thread, and sees little else."""
-    kept = {name: environ[name] for name in _KEPT if name in environ}
-    return kept | {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path and os.path.isabs(path)),  # noqa: PTH117 - zip files and plain text
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        # Each arena of malloc takes 64 MB of the address space that is limited.
-        "MALLOC_ARENA_MAX": "2",
-    }
