@@ -1,6 +1,6 @@
 """How good the shipped bundle is on the test parts of the landmark photos, each figure with its 95 % interval and its target.
 
-    python benchmarks/quality.py [--run runs/world]      writes benchmarks/results/quality.json
+    python benchmarks/quality.py [--run runs/world_joined]      writes benchmarks/results/quality.json
 
 ``--run``: the run folder that the bundle came from (RUN_joined of recipes/world.py). Then the plain baseline is measured in the same run:
 logistic regression on frozen ImageNet features, which are the kept half of the embedding; and the exported network is held against
@@ -108,6 +108,8 @@ def _precisions(bundle: Bundle, root: str, reference: Evaluation) -> dict[str, d
         try:
             make(bundle, runtime, precision)
         except RuntimeUnavailable as error:
+            if error.code not in ("precision_missing", "runtime_missing"):
+                raise
             rows[f"{runtime} {precision}"] = f"not measured: {error}"
             continue
         other = _measure(bundle, root, "test", runtime, precision)
@@ -122,6 +124,7 @@ def _agreement(run: Path, bundle: Bundle, root: str, found: dict[str, Evaluation
     shares = {}
     for part in PARTS:
         samples = read_part("folder", root, part, bundle.manifest.labels)
+        count_look(RESULTS, part, f"{bundle.bundle_hash[:12]} trained network")
         shares[part] = round(_same(found[part], evaluate_engine(engine, samples, bundle.manifest, bundle.arrays)), 5)
     return shares
 
@@ -137,6 +140,7 @@ def _baseline(run: Path, bundle: Bundle, root: str) -> dict[str, float]:
     engine, rows = make(bundle, "onnxruntime", "fp32"), {}
     for part in PARTS:
         samples = read_part("folder", root, part, bundle.manifest.labels)
+        count_look(RESULTS, part, f"{bundle.bundle_hash[:12]} plain baseline")
         found = collect_outputs(engine, [s.path for s in samples.items], bundle.manifest.input, ("embedding",))
         guesses = model.classes_[np.argsort(-model.decision_function(_unit(np.asarray(found["embedding"]))), axis=1)[:, :3]]
         right = guesses == np.array([s.truth for s in samples.items])[:, None]

@@ -1,6 +1,6 @@
 """How well "I don't know" works, each source measured with that source left out of what the decision was learnt from.
 
-    python benchmarks/unknown.py sources --run runs/world     coco, flowers, architecture; writes benchmarks/results/unknown_sources.json
+    python benchmarks/unknown.py sources --run runs/world_joined   coco, flowers, architecture; writes benchmarks/results/unknown_sources.json
     python benchmarks/unknown.py folds --work DIR             22 of the classes left out, five times; writes .../unknown_places.json
 
 ``sources`` asks the shipped network; the threshold is the one at which 90 % of the validation photos are answered. ``folds`` trains five
@@ -37,7 +37,7 @@ from landsight.studio.collect import collect_outputs
 from landsight.studio.data.check import check
 from landsight.studio.decision import Decision, Looks, fit, fit_temperature
 from landsight.studio.engine import open_run
-from landsight.studio.evaluate import read_part
+from landsight.studio.evaluate import count_look, read_part
 from landsight.studio.metrics import wilson
 from landsight.studio.onnx_export import write_fp32
 from landsight.studio.random import generator
@@ -46,14 +46,14 @@ from landsight.studio.train.run import train
 #: (AUROC at least, share named at most)
 GOALS = {"coco": (0.992, 0.01), "flowers": (0.992, 0.01), "architecture": (0.98, 0.04), "unknown places": (0.965, 0.06)}
 FOLDS = 5
-CHEAP = ("schedule.stages=[[128,2]]", "train.evaluate_every=0", "input.width=144", "input.height=144", "data.validation_share=0.1")
+CHEAP = ("schedule.stages=[[112,2]]", "train.evaluate_every=0", "input.width=128", "input.height=128", "data.validation_share=0.1")
 
 
 def main() -> None:
     """One of the two."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("what", choices=["sources", "folds"])
-    parser.add_argument("--run", type=Path, default=Path("runs/world"))
+    parser.add_argument("--run", type=Path, default=Path("runs/world_joined"))
     parser.add_argument("--work", type=Path, default=Path("runs/folds"))
     options = parser.parse_args()
     data = Path(os.environ.get("LANDSIGHT_DATA") or sys.exit("set LANDSIGHT_DATA (docs/data.md)"))
@@ -69,6 +69,7 @@ def sources(run: Path, data: Path) -> dict[str, Any]:
     stored = {name: _load(run / f"looks_{name}.npz") for name in ("train", "validation", *world.OTHERS)}
     temperature = float(bundle.manifest.calibration["temperature"])
     samples = read_part("folder", str(data / "landmarks"), "test", bundle.manifest.labels)
+    count_look(RESULTS, "test", f"{bundle.bundle_hash[:12]} known beside other things")
     found = collect_outputs(make(bundle, "onnxruntime", "fp32"), [s.path for s in samples.items], bundle.manifest.input, WANTS)
     landmarks = Looks(np.asarray(found["logits"], np.float32), np.asarray(found["embedding"], np.float32))
     rows: dict[str, Any] = {}

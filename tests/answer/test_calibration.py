@@ -178,6 +178,13 @@ def test_a_place_is_told_by_the_classes_that_are_places() -> None:
         (SCENE_DECISION, WITH_SCENES | {"scene_places": np.ones(5, np.uint8)}, "scene_places"),
         (SCENE_DECISION, WITH_SCENES | {"scene_weights": np.ones((3, 9), np.float32)}, "scene_weights"),
         (SCENE_DECISION, WITH_SCENES | {"scene_weights": np.ones(3, np.float32)}, "scene_weights"),
+        (SCENE_DECISION, WITH_SCENES | {"scene_weights": np.array(1.0, np.float32)}, "scene_weights"),
+        (SCENE_DECISION, WITH_SCENES | {"scene_weights": np.ones((3, 0), np.float32)}, "scene_weights"),
+        (SCENE_DECISION, WITH_SCENES | {"scene_weights": np.full((3, 2), "x")}, "scene_weights"),
+        (SCENE_DECISION, WITH_SCENES | {"scene_places": np.ones(3, np.uint8)}, "scene_places"),
+        (SCENE_DECISION, WITH_SCENES | {"scene_places": np.zeros(3, np.uint8)}, "scene_places"),
+        (SCENE_DECISION | {"place": {"scale": 10**400, "bias": 0.0}}, WITH_SCENES, "place.scale"),
+        (SCENE_DECISION | {"gamma": float("inf")}, WITH_SCENES, "gamma"),
         (DECISION, {k: v for k, v in ARRAYS.items() if k != "place_weights"}, "place_weights"),
     ],
 )

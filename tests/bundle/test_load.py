@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,31 @@ def test_pickled_arrays_are_never_opened(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="arrays"):
         _ = bundle.arrays
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        b"no array at all",
+        b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 999), }".ljust(127) + b"\n",
+        b"\x93NUMPY\x01\x00\x02\x00{}",
+    ],
+    ids=["text", "huge", "header"],
+)
+def test_a_table_of_something_else_is_one_error(member: bytes, tmp_path: Path) -> None:
+    root = tmp_path / "b"
+    root.mkdir()
+    with zipfile.ZipFile(root / "arrays.npz", "w") as archive:
+        archive.writestr("centres.npy", member)
+    with pytest.raises(BundleError) as caught:
+        _ = make_bundle(root).arrays
+    assert caught.value.code == "bundle_damaged"
+
+
+def test_the_shipped_bundle_carries_an_answer_of_each_kind() -> None:
+    bundle = load(None)
+    lines = [json.loads(text) for text in bundle.file("answers.jsonl").read_text("utf-8").splitlines()]
+    assert {line["looked"] for line in lines} == {"landmark", "unknown_place", "not_a_place"}
 
 
 def test_seal_lists_everything_once(tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from landsight.errors import RuntimeUnavailable
 from landsight.photo.limits import Limits
 from landsight.runtime import launch
 from landsight.runtime.stream import FACTS, Pool
+
+from .test_stream import is_running
 
 
 @pytest.fixture(autouse=True)
@@ -49,12 +53,28 @@ def test_a_pool_reads_with_it() -> None:
 
 
 def test_nobody_wants_it_and_it_ends_with_the_program() -> None:
-    program = "from landsight.runtime import launch; launch.prestart(); print(launch._spare[0].pid)"
+    program = """
+import time
+from landsight.runtime import launch
+launch.prestart()
+time.sleep(1.5)
+print(launch._spare[0].pid, launch._spare[0].poll())
+"""
     ended = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=30, check=True)
-    pid = int(ended.stdout)
-    for _ in range(200):
-        found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
-        if not found or found.startswith("Z"):
-            return
-        subprocess.run(["sleep", "0.05"], check=True)
-    raise AssertionError(f"worker {pid} is still there: {found}")
+    pid, code = ended.stdout.split()
+    assert code == "None"  # it waited, rather than failing at once
+    deadline = time.monotonic() + 10
+    while is_running(int(pid)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_machine_that_cannot_start_one_says_so_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(module: str) -> subprocess.Popen[bytes]:
+        raise BlockingIOError("too many processes")
+
+    monkeypatch.setattr(launch, "_started", refused)
+    launch.prestart()
+    assert not launch._spare
+    with Pool(None, limits=Limits(), workers=1) as pool, pytest.raises(RuntimeUnavailable, match="No process for reading photos"):
+        pool.submit(b"no photo", FACTS).result(timeout=30)

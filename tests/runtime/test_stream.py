@@ -272,12 +272,12 @@ def test_no_worker_outlives_the_program(how: signal.Signals, returncode: int) ->
         finally:
             program.kill()
     deadline = time.monotonic() + 5
-    while (alive := [pid for pid in pids if _is_running(pid)]) and time.monotonic() < deadline:
+    while (alive := [pid for pid in pids if is_running(pid)]) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     """False for a process that is gone, or dead and only waits to be counted by whoever adopted it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

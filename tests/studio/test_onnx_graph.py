@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from landsight.photo.prepare import Preparation
 from landsight.studio.nets.efficientnet_lite import EfficientNetLite0
-from landsight.studio.onnx_export import write_fp32
+from landsight.studio.onnx_export import round_to_halves, write_fp32
 from landsight.studio.onnx_graph import fold_pads, halve_weights
 
 
@@ -63,6 +63,8 @@ def test_export_leaves_no_padding_and_nothing_unused(tmp_path: Path) -> None:
     write_fp32(net, Preparation(65, 48), tmp_path / "model.onnx", opset=18)
     graph = onnx.load(str(tmp_path / "model.onnx")).graph
     assert "Pad" not in {node.op_type for node in graph.node}
+    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    assert all(read.intersection(node.output) for node in graph.node)
     x = torch.randn(2, 3, 48, 65)
     with torch.inference_mode():
         expected = net.eval()(x)
@@ -74,10 +76,15 @@ def test_weights_take_half_the_room_and_biases_stay(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), nn.Conv2d(64, 64, 3))
     path = written(net, tmp_path / "model.onnx")
+    content = path.read_bytes()
+    assert not halve_weights(path)
+    assert path.read_bytes() == content  # weights that are no halves stay as they are
+    round_to_halves(net)
+    path = written(net, tmp_path / "model.onnx")
     x = np.random.default_rng(0).normal(size=(1, 3, 9, 8)).astype(np.float32)
     before, size = run(path, x)[0], path.stat().st_size
-    halve_weights(path)
+    assert halve_weights(path)
     assert path.stat().st_size < 0.55 * size
-    np.testing.assert_allclose(run(path, x)[0], before, rtol=5e-3, atol=1e-3)
+    np.testing.assert_array_equal(run(path, x)[0], before)
     kept = {tensor.name: onnx.numpy_helper.to_array(tensor).dtype for tensor in onnx.load(str(path)).graph.initializer}
     assert {str(kind) for name, kind in kept.items() if name.endswith("bias")} == {"float32"}

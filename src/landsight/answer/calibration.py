@@ -34,6 +34,8 @@ HEAD_ARRAYS: tuple[str, ...] = ("place_weights",)
 #: Scalars of a decision beside "known", and those of "known" that have a value a feature.
 _SCALARS: tuple[str, ...] = ("gamma", "top", "neighbours", "known_threshold", "place_threshold")
 _COLUMNS: tuple[str, ...] = ("mean", "scale", "weights")
+#: No number of a decision comes near it; a whole number beyond the range of a float would not even compare with one.
+_LARGEST = 1e300
 #: Keeps log-odds finite when the softmax saturates.
 _SATURATED = 1e-6
 
@@ -150,18 +152,20 @@ def require_decision(decision: Mapping[str, Any], arrays: Mapping[str, NDArray[A
         place = decision.get("place")
         numbers |= {f"place.{name}": place.get(name) if isinstance(place, Mapping) else None for name in ("scale", "bias")}
     numbers |= {f"known.{name}[{i}]": value for name in _COLUMNS for i, value in enumerate(_six(known, name))}
-    if wrong := [name for name, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)]:
+    if wrong := [name for name, value in numbers.items() if not _is_number(value)]:
         raise _foreign(f"has no number {wrong[0]!r}")
     if min(known["scale"]) <= 0:
         raise _foreign("has a scale that is not above 0")
     has_scene = "scene_weights" in arrays
-    if missing := [name for name in (*DECISION_ARRAYS, *(SCENE_ARRAYS if has_scene else HEAD_ARRAYS)) if name not in arrays]:
+    needed = (*DECISION_ARRAYS, *(SCENE_ARRAYS if has_scene else HEAD_ARRAYS))
+    if missing := [name for name in needed if name not in arrays]:
         raise _foreign(f"lacks its array {missing[0]!r}")
+    if wrong := [name for name in needed if arrays[name].dtype.kind not in "fiub" or arrays[name].ndim == 0]:
+        raise _foreign(f"has an array {wrong[0]!r} that is no row of numbers")
     axes = arrays["projection"].shape[-1]
     shapes = {"centre": (width,), "projection": (width, axes), "bank": (len(arrays["bank"]), axes)}
     if has_scene:
-        classes, columns = (*arrays["scene_weights"].shape, 0)[:2]
-        shapes |= {"scene_weights": (classes, min(columns, width + 1)), "scene_places": (classes,)}
+        _require_scenes(arrays["scene_weights"], arrays["scene_places"], width)
     else:
         shapes |= {"place_weights": (axes + 1,)}
     for name, shape in shapes.items():
@@ -169,6 +173,18 @@ def require_decision(decision: Mapping[str, Any], arrays: Mapping[str, NDArray[A
             raise _foreign(f"has an array {name!r} of shape {arrays[name].shape} instead of {shape}")
     if not 1 <= decision["neighbours"] <= len(arrays["bank"]):
         raise _foreign(f"asks for neighbour {decision['neighbours']} of the {len(arrays['bank'])} in its array 'bank'")
+
+
+def _require_scenes(weights: NDArray[Any], places: NDArray[Any], width: int) -> None:
+    if weights.ndim != 2 or not 2 <= weights.shape[1] <= width + 1:
+        raise _foreign(f"has an array 'scene_weights' of shape {weights.shape}, which does not fit an embedding of {width}")
+    if places.shape != weights.shape[:1] or not 0 < np.count_nonzero(places) < len(places):
+        raise _foreign("names in its array 'scene_places' no class, every class, or other classes than there are")
+
+
+def _is_number(value: object) -> bool:
+    """A number that a float can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
 
 
 def _six(known: Mapping[str, Any], name: str) -> list[Any]:

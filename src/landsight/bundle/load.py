@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -146,8 +147,11 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
                 "bundle_foreign", f"{path} unpacks to {size:,} bytes; at most {MAX_ARRAY_BYTES:,} are read.", "Do not use this bundle."
             )
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: _fast(arrays[name]) for name in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+            found = {name: arrays[name] for name in arrays.files}
+            if wrong := [name for name, array in found.items() if not isinstance(array, np.ndarray)]:
+                raise ValueError(f"{wrong[0]!r} is no array")
+            return {name: _fast(array) for name, array in found.items()}
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, MemoryError) as error:
         raise BundleError("bundle_damaged", f"{path} is not a readable table of arrays: {error}.", _EXPORT_AGAIN) from None
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from landsight.cli.safe_text import visible
+from landsight.whereabouts.located import SURROGATES
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -90,7 +91,8 @@ def common_folder(paths: Sequence[Path]) -> str | None:
         common = os.path.commonpath([path if path.is_dir() else path.parent for path in paths])
     except (ValueError, OSError):  # absolute and relative ones together, or a name no system takes
         return None
-    return None if common in ("", os.curdir, os.sep) else common
+    # As lines of answers write it: bytes of a name that are no UTF-8 become a replacement character.
+    return None if common in ("", os.curdir, os.sep) else SURROGATES.sub("\ufffd", common)
 
 
 def headline(line: Line) -> tuple[str, str, str, str]:

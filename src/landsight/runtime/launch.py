@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -23,7 +24,7 @@ def prestart() -> None:
 
     A spare that nobody takes ends by itself when this program does, because its standard input closes.
     """
-    with _guard:
+    with _guard, contextlib.suppress(OSError):  # who needs a worker will try again, and say what is wrong
         if not _spare:
             _spare.append(_started(WORKER))
 

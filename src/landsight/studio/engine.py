@@ -69,8 +69,7 @@ class RoundedEngine(TorchEngine):
             if isinstance(module, nn.Conv2d | nn.Linear):
                 module.weight.data.copy_(_rounded(module.weight.data))
                 module.register_forward_pre_hook(lambda _, inputs: tuple(_rounded(x) for x in inputs))
-            if isinstance(module, nn.BatchNorm2d | nn.Linear):
-                module.register_forward_hook(lambda _module, _inputs, output: _rounded(output))
+            module.register_forward_hook(lambda _module, _inputs, output: _rounded(output) if isinstance(output, Tensor) else output)
 
     @property
     def name(self) -> str:

@@ -36,8 +36,6 @@ from landsight.studio.random import generator
 #: Runtime and precision -> how far an output may be from the trained network's, relative to the largest value of that output.
 #: fp32 differs by the order of sums; OpenVINO also reorders and fuses. Lower precisions are judged by their answers (answer.replay).
 PARITY: dict[str, float] = {"onnxruntime fp32": 1e-4, "openvino fp32": 5e-3}
-#: The same where weights were rounded to half precision on the way (2^-11 a weight); nothing is lost when they had been rounded before.
-HALF_WEIGHTS_TOLERANCE = 5e-3
 _VERSIONS = ("landsight", "torch", "onnx", "onnxruntime", "numpy", "pillow")
 
 
@@ -77,10 +75,9 @@ def export(
         if trained.recipe.export.int8 and pictures:
             write_int8(partial / "model.onnx", partial / "model.int8.onnx", _batches(pictures, trained.recipe.input))
             precisions["int8"] = "model.int8.onnx"
-        if trained.recipe.export.half_weights:
-            halve_weights(partial / "model.onnx")
+        halve_weights(partial / "model.onnx")
         if arrays:
-            # Plain: numbers of this kind shrink by a fourteenth, and unpacking them is a twentieth of a second at every start.
+            # Plain: numbers of this kind shrink by a fourteenth, and unpacking them took 0.07 s at every start.
             np.savez(partial / ARRAYS_NAME, **arrays)  # type: ignore[arg-type]
         manifest = Manifest(
             name=name or trained.recipe.export.name, task=trained.task.name, made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -93,25 +90,24 @@ def export(
         engine = trained.engine()
         write_answers(partial, record_answers(seal(partial, manifest), engine, names))
         bundle = seal(partial, manifest)
-        require_parity(bundle, engine, least_tolerance=HALF_WEIGHTS_TOLERANCE if trained.recipe.export.half_weights else 0.0)
+        require_parity(bundle, engine)
         partial.rename(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return load(out)
 
 
-def require_parity(bundle: Bundle, engine: Engine, *, least_tolerance: float = 0.0) -> list[Parity]:
+def require_parity(bundle: Bundle, engine: Engine) -> list[Parity]:
     """Does the bundle answer as ``engine`` (the trained network) does, from the bytes of its photos to the final answer, in every
-    runtime that is installed. ``least_tolerance``: where more than PARITY is to be allowed. Raises: VerificationError."""
+    runtime that is installed. Raises: VerificationError."""
     found = parity(
         bundle, engine, [bundle.root / json.loads(line)["file"] for line in bundle.file("answers.jsonl").read_text("utf-8").splitlines()]
     )
     for row in found:
-        allowed = max(row.tolerance, least_tolerance)
-        if bad := {output: value for output, value in row.worst.items() if not value <= allowed}:
+        if bad := {output: value for output, value in row.worst.items() if not value <= row.tolerance}:
             worst = max(bad, key=lambda o: bad[o])
             raise VerificationError(
-                "not_equal", f"{row.engine} differs from the trained network: {worst} by {bad[worst]:.2g}, allowed {allowed:g}.",
+                "not_equal", f"{row.engine} differs from the trained network: {worst} by {bad[worst]:.2g}, allowed {row.tolerance:g}.",
                 "Nothing was exported. Report this with the versions of torch and of the runtime.",
             )  # fmt: skip
     report = verify(bundle.root)

@@ -130,7 +130,7 @@ def _write(out: Path, trained: Trained, net: StagedNet) -> Trained:
     recipe = replace(
         trained.recipe,
         net=replace(trained.recipe.net, name="efficientnet_lite0_two_branch", mix_style=0.0, start="", pretrained=False),
-        export=replace(trained.recipe.export, half_weights=True, int8=False),
+        export=replace(trained.recipe.export, int8=False),
     )
     state = {**trained.state, "recipe": asdict(recipe)}
     save_checkpoint(out / "last", Checkpoint({f"net.{name}": t for name, t in net.state_dict().items()}, state))

@@ -43,8 +43,8 @@ def mean_per_class(hits: NDArray[np.bool_], truths: NDArray[np.int64]) -> Metric
     if is_within:
         draws = np.mean([rng.binomial(len(g), g.mean(), RESAMPLES) / len(g) for g in groups], axis=0)
     else:
-        drawn = rng.integers(0, len(hits), (RESAMPLES, len(hits)))
-        draws = np.array([_class_mean(hits[row], which[row], len(labels)) for row in drawn])
+        rows = (rng.integers(0, len(hits), len(hits)) for _ in range(RESAMPLES))
+        draws = np.array([_class_mean(hits[row], which[row], len(labels)) for row in rows])
     low, high = np.quantile(draws, [0.025, 0.975])
     value = float(np.mean([g.mean() for g in groups]))
     how = "within class" if is_within else "over all pictures"

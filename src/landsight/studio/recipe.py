@@ -135,14 +135,10 @@ class TrainRecipe:
 
 @dataclass(frozen=True, slots=True)
 class ExportRecipe:
-    """What ``export`` writes. ``int8``: also a statically quantised model, calibrated on so many training pictures.
-
-    ``half_weights``: weights are stored in half precision and widened when the model is loaded; the file takes half the room.
-    """
+    """What ``export`` writes. ``int8``: also a statically quantised model, calibrated on so many training pictures."""
 
     name: str = "model"
     opset: int = 18
-    half_weights: bool = False
     int8: bool = True
     calibration_pictures: int = 256
     stored_answers: int = 8
@@ -305,6 +301,8 @@ def _check(recipe: Recipe) -> None:
             raise RecipeError("bad_value", f"{name} must be in [0, 1): received {number}.", "Correct the recipe or the --set.")
     if recipe.optimise.precision not in ("auto", "fp32", "bf16"):
         raise RecipeError("bad_value", f"optimise.precision: received {recipe.optimise.precision!r}.", "Known: auto, fp32, bf16.")
+    if not 13 <= recipe.export.opset <= 20:  # what torch's tracing exporter writes and all runtimes here read
+        raise RecipeError("bad_value", f"export.opset must be 13 to 20: received {recipe.export.opset}.", "Leave it out for 18.")
 
 
 def _toml(value: Any) -> str:

@@ -12,7 +12,7 @@ from landsight.places.place import Place
 from landsight.whereabouts.evidence import Evidence
 
 #: What Python puts into a file name for bytes that are not UTF-8, and what broken metadata may carry: not writable as UTF-8.
-_SURROGATES = re.compile("[\ud800-\udfff]")
+SURROGATES = re.compile("[\ud800-\udfff]")
 
 #: The version of the line. A line changes only together with this number.
 SCHEMA_VERSION = 1
@@ -145,7 +145,7 @@ def _fields(item: object, names: tuple[str, ...]) -> dict[str, Any]:
 def _clean(value: Any) -> Any:
     """Make a value safe for JSON in UTF-8: numbers finite or None, undecodable parts of file names shown as the replacement character."""
     if isinstance(value, str):
-        return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
+        return value if value.isascii() else SURROGATES.sub("\ufffd", value)
     if isinstance(value, dict):
         return {key: _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

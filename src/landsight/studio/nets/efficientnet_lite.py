@@ -66,6 +66,18 @@ class ConvNorm(nn.Module):
         x = self.norm(self.conv(x))
         return F.relu6(x) if self.active else x
 
+    @torch.no_grad()
+    def set_folded(self, weight: Tensor, bias: Tensor) -> None:
+        """Take over a convolution with a bias: the norm adds the bias and does nothing else. Shapes as they are."""
+        if weight.shape != self.conv.weight.shape or bias.shape != self.norm.bias.shape:
+            raise ValueError(f"weights of shape {tuple(weight.shape)} and {tuple(bias.shape)}, not {tuple(self.conv.weight.shape)}")
+        self.conv.weight.copy_(weight)
+        self.norm.bias.copy_(bias)
+        self.norm.weight.fill_(1)
+        if self.norm.running_mean is not None and self.norm.running_var is not None:
+            self.norm.running_mean.zero_()
+            self.norm.running_var.fill_(1 - self.norm.eps)
+
 
 class Block(nn.Module):
     """Inverted residual: widen, filter each channel, narrow; the input is added where shapes allow."""

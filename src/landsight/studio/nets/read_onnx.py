@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -23,9 +24,13 @@ def read_efficientnet_lite0(path: Path) -> EfficientNetLite0:
     Raises: DataError when the file holds another network, or weights that are not fp32.
     """
     import onnx
+    from google.protobuf.message import DecodeError
     from onnx import numpy_helper
 
-    graph = onnx.load(str(path)).graph
+    try:
+        graph = onnx.load(str(path)).graph
+    except (OSError, DecodeError) as error:
+        raise _foreign(path, str(error)) from None
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     heads = [node for node in graph.node if node.op_type == "Gemm"]
     if len(heads) != 1:
@@ -41,7 +46,7 @@ def read_efficientnet_lite0(path: Path) -> EfficientNetLite0:
                 missing.discard(name)
         net.head.weight.copy_(_tensor(weights[heads[0].input[1]]))
         net.head.bias.copy_(_tensor(weights[heads[0].input[2]]))
-    except (KeyError, RuntimeError, IndexError) as error:
+    except (KeyError, RuntimeError, IndexError, ValueError) as error:
         raise _foreign(path, str(error)) from None
     if missing:
         raise _foreign(path, f"it lacks {sorted(missing)[0]}")
@@ -52,15 +57,12 @@ def read_efficientnet_lite0(path: Path) -> EfficientNetLite0:
 def _fill(module: torch.nn.Module, weight: NDArray[Any], bias: NDArray[Any]) -> None:
     if not isinstance(module, ConvNorm):
         raise RuntimeError(f"{type(module).__name__} where a convolution is expected")
-    module.conv.weight.copy_(_tensor(weight))
-    module.norm.bias.copy_(_tensor(bias))
-    module.norm.weight.fill_(1)
-    if module.norm.running_mean is not None and module.norm.running_var is not None:
-        module.norm.running_mean.zero_()
-        module.norm.running_var.fill_(1 - module.norm.eps)
+    module.set_folded(_tensor(weight), _tensor(bias))
 
 
 def _tensor(array: NDArray[Any]) -> torch.Tensor:
+    if array.dtype != np.float32:
+        raise ValueError(f"its weights are {array.dtype}, not float32")
     return torch.from_numpy(array.copy())
 
 

@@ -66,7 +66,10 @@ class TwoBranch(StagedNet):
 
 
 def build(recipe: NetRecipe, outputs: int) -> TwoBranch:
-    """From a recipe: ``frozen_blocks`` are shared; ``pretrained`` takes both branches from ImageNet."""
+    """From a recipe: ``frozen_blocks`` are shared; ``pretrained`` takes both branches from ImageNet.
+
+    Trained as it is, both branches learn; for one that stays as it was, train ``efficientnet_lite0`` and join the run (studio/join.py).
+    """
     net = TwoBranch(outputs, shared=recipe.frozen_blocks, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum)
     if recipe.pretrained:
         one = efficientnet_lite.build(recipe, outputs)
@@ -107,11 +110,7 @@ def fold_norms(net: nn.Module) -> None:
             if norm.running_mean is None or norm.running_var is None:
                 continue
             scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            module.conv.weight.mul_(scale[:, None, None, None])
-            norm.bias.sub_(norm.running_mean * scale)
-            norm.weight.fill_(1)
-            norm.running_mean.zero_()
-            norm.running_var.fill_(1 - norm.eps)
+            module.set_folded(module.conv.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale)
 
 
 def _is_shared(name: str, shared: int) -> bool:
