@@ -40,8 +40,9 @@ def main() -> None:
     sizes = QUICK_SIZES if chosen.quick else SIZES
     report = Report("memory", "peak memory of locate", chosen, bundle)
     with tempfile.TemporaryDirectory(prefix="landsight-bench-") as scratch:
-        photos = sorted(path for path in (chosen.data / "landmarks" / "test").rglob("*") if path.is_file())
-        photos = photos[: sizes[0]] + sorted((chosen.data / "camera").glob("*.jpg"))
+        # Those with a position first: the tables of places must be in the memory of both sizes.
+        small = sorted(path for path in (chosen.data / "landmarks" / "test").rglob("*") if path.is_file())
+        photos = sorted((chosen.data / "camera").glob("*.jpg")) + small[: sizes[0]]
         folders = {size: linked(photos, Path(scratch), size) for size in sizes}
         empty = {"LANDSIGHT_CACHE": f"{scratch}/empty"}
         sides = {
