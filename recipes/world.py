@@ -257,9 +257,12 @@ def _exported(made: Making, name: str, decision: Decision | None, calibration: d
         "other photos, for what is unknown": "COCO 300, Oxford flowers 220, ordinary street fronts 300",
         "validation": "8 % of the training photos, whole near-duplicate groups",
         "recipe": "recipes/world.py, recipes/world.toml, recipes/world_finish.toml",
-        "bf16": "checked by rounding weights and what every layer hands on, in torch, where the machine that made this bundle has no bf16",
         "network": "EfficientNet-Lite0 twice from its sixth block on: tuned to the places, and as ImageNet left it",
     }
+    if calibration.get("precisions_checked"):
+        trained["bf16"] = (
+            "checked by rounding weights and what every layer hands on, in torch, if the machine that made this bundle has no bf16"
+        )
     return export(
         made.run, out, which="last", places=places, calibration=calibration, decision=decision.scalars if decision else {},
         arrays=decision.arrays if decision else {}, data=trained, rights=RIGHTS, photos=made.photos, preparation=made.preparation,
