@@ -138,9 +138,31 @@ def broken(**changes: Any) -> dict[str, Any]:
         broken(known={}),
         broken(gamma=None),
         broken(neighbours=4),
+        broken(neighbours=1.5),
+        broken(top=0),
+        broken(top=10**25),
+        broken(gamma=-1.0),
+        broken(known_threshold=7),
+        broken(place_threshold=-3),
         {name: value for name, value in DECISION.items() if name != "place_threshold"},
     ],
-    ids=["order", "more", "few", "zero", "text", "empty", "null", "more neighbours than pictures", "missing"],
+    ids=[
+        "order",
+        "more",
+        "few",
+        "zero",
+        "text",
+        "empty",
+        "null",
+        "more neighbours than pictures",
+        "part of a neighbour",
+        "no top",
+        "endless top",
+        "gamma",
+        "threshold",
+        "place threshold",
+        "missing",
+    ],
 )
 def test_a_decision_of_another_kind_is_a_bundle_error(decision: dict[str, Any]) -> None:
     with pytest.raises(BundleError) as caught:
@@ -198,3 +220,21 @@ def test_a_decision_without_its_arrays_is_a_bundle_error(name: str) -> None:
     for arrays in ({k: v for k, v in ARRAYS.items() if k != name}, ARRAYS | {name: np.zeros((7, 7), np.float32)}):
         with pytest.raises(BundleError, match=name):
             decode(outputs(), make_manifest(decision=DECISION), arrays)
+
+
+@pytest.mark.parametrize("temperature", [0, -1, "hot", None, 10**400, 1e308, 1e-320, True, float("nan")])
+def test_an_impossible_temperature_is_a_bundle_error(temperature: Any) -> None:
+    with pytest.raises(BundleError, match="temperature"):
+        decode(outputs(), make_manifest(calibration={"temperature": temperature}), {})
+
+
+def test_other_labels_than_the_network_tells_are_a_bundle_error() -> None:
+    narrower = {name: array[:, :1] if name == "logits" else array for name, array in outputs().items()}
+    with pytest.raises(BundleError, match="labels"):
+        decode(narrower, make_manifest(), {})
+
+
+@pytest.mark.parametrize("changes", [{"weights": [1e299] * 6, "scale": [1e-300] * 6}, {"mean": [1e299] * 6, "scale": [1e-300] * 6}])
+def test_numbers_that_overflow_are_a_bundle_error_and_no_warning(changes: dict[str, Any]) -> None:
+    with pytest.raises(BundleError, match="no numbers"):
+        decode(outputs(), make_manifest(decision=broken(**changes)), ARRAYS)

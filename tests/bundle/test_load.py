@@ -187,6 +187,12 @@ def test_a_table_of_something_else_is_one_error(member: bytes, tmp_path: Path) -
     assert caught.value.code == "bundle_damaged"
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_arrays_hold_finite_numbers(value: float, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="finite"):
+        _ = make_bundle(tmp_path / "b", arrays={"bank": np.array([1.0, value], np.float32)}).arrays
+
+
 def test_the_shipped_bundle_carries_an_answer_of_each_kind() -> None:
     bundle = load(None)
     lines = [json.loads(text) for text in bundle.file("answers.jsonl").read_text("utf-8").splitlines()]

@@ -125,3 +125,11 @@ def test_as_a_program_it_starts_fast_and_survives_a_closed_pipe(bundle: Path, ph
     command = f"'{sys.executable}' -m landsight locate -f jsonl --bundle '{bundle}' {'photos ' * 30} | head -n 1"
     piped = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=photos.parent, check=False)
     assert (piped.stderr, piped.stdout.count("\n")) == ("", 1)
+
+
+def test_the_bare_name_prints_the_help(landsight: Landsight) -> None:
+    result = landsight()
+    assert result.code == 0
+    assert result.out.startswith("Usage: landsight")
+    assert "locate" in result.out
+    assert result.err == ""

@@ -36,6 +36,8 @@ _SCALARS: tuple[str, ...] = ("gamma", "top", "neighbours", "known_threshold", "p
 _COLUMNS: tuple[str, ...] = ("mean", "scale", "weights")
 #: No number of a decision comes near it; a whole number beyond the range of a float would not even compare with one.
 _LARGEST = 1e300
+#: No decision looks at more neighbours or classes.
+_MOST = 1_000_000
 #: Keeps log-odds finite when the softmax saturates.
 _SATURATED = 1e-6
 
@@ -137,7 +139,7 @@ def known_probability(features: Floats, decision: Mapping[str, Any]) -> Floats:
     """(n, 6) -> (n,): the fitted logistic model over the standardised columns. Raises: BundleError for other columns than these."""
     known = decision["known"]
     if tuple(known["features"]) != KNOWN_FEATURES:
-        raise _foreign(f"uses features {known['features']}", f"This version computes {list(KNOWN_FEATURES)}.")
+        raise foreign(f"uses features {known['features']}", f"This version computes {list(KNOWN_FEATURES)}.")
     scaled = (features - np.asarray(known["mean"])) / np.asarray(known["scale"])
     return logistic(scaled @ np.asarray(known["weights"]) + float(known["bias"]))
 
@@ -146,23 +148,26 @@ def require_decision(decision: Mapping[str, Any], arrays: Mapping[str, NDArray[A
     """A bundle's decision is complete and fits together, for embeddings of ``width`` numbers. Raises: BundleError. Cost: microseconds."""
     known = decision.get("known")
     if not isinstance(known, Mapping) or not isinstance(known.get("features"), list):
-        raise _foreign("lacks its model 'known'")
+        raise foreign("lacks its model 'known'")
     numbers = {name: decision.get(name) for name in _SCALARS} | {"known.bias": known.get("bias")}
     if "scene_weights" in arrays:
         place = decision.get("place")
         numbers |= {f"place.{name}": place.get(name) if isinstance(place, Mapping) else None for name in ("scale", "bias")}
     numbers |= {f"known.{name}[{i}]": value for name in _COLUMNS for i, value in enumerate(_six(known, name))}
-    if wrong := [name for name, value in numbers.items() if not _is_number(value)]:
-        raise _foreign(f"has no number {wrong[0]!r}")
+    if wrong := [name for name, value in numbers.items() if not is_number(value)]:
+        raise foreign(f"has no number {wrong[0]!r}")
     if min(known["scale"]) <= 0:
-        raise _foreign("has a scale that is not above 0")
+        raise foreign("has a scale that is not above 0")
+    _require_ranges(decision)
     has_scene = "scene_weights" in arrays
     needed = (*DECISION_ARRAYS, *(SCENE_ARRAYS if has_scene else HEAD_ARRAYS))
     if missing := [name for name in needed if name not in arrays]:
-        raise _foreign(f"lacks its array {missing[0]!r}")
+        raise foreign(f"lacks its array {missing[0]!r}")
     if wrong := [name for name in needed if arrays[name].dtype.kind not in "fiub" or arrays[name].ndim == 0]:
-        raise _foreign(f"has an array {wrong[0]!r} that is no row of numbers")
+        raise foreign(f"has an array {wrong[0]!r} that is no row of numbers")
     axes = arrays["projection"].shape[-1]
+    if axes < 1:
+        raise foreign("has an array 'projection' without axes")
     shapes = {"centre": (width,), "projection": (width, axes), "bank": (len(arrays["bank"]), axes)}
     if has_scene:
         _require_scenes(arrays["scene_weights"], arrays["scene_places"], width)
@@ -170,19 +175,30 @@ def require_decision(decision: Mapping[str, Any], arrays: Mapping[str, NDArray[A
         shapes |= {"place_weights": (axes + 1,)}
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
-            raise _foreign(f"has an array {name!r} of shape {arrays[name].shape} instead of {shape}")
+            raise foreign(f"has an array {name!r} of shape {arrays[name].shape} instead of {shape}")
     if not 1 <= decision["neighbours"] <= len(arrays["bank"]):
-        raise _foreign(f"asks for neighbour {decision['neighbours']} of the {len(arrays['bank'])} in its array 'bank'")
+        raise foreign(f"asks for neighbour {decision['neighbours']} of the {len(arrays['bank'])} in its array 'bank'")
+
+
+def _require_ranges(decision: Mapping[str, Any]) -> None:
+    for name in ("top", "neighbours"):
+        if decision[name] != int(decision[name]) or not 1 <= decision[name] <= _MOST:
+            raise foreign(f"has {name!r} = {decision[name]}, which is no whole number above 0")
+    for name in ("known_threshold", "place_threshold"):
+        if not 0 <= decision[name] <= 1:
+            raise foreign(f"has {name!r} = {decision[name]}, which is no probability")
+    if not 0 < decision["gamma"] <= 10:
+        raise foreign(f"has 'gamma' = {decision['gamma']}, which is not above 0 and at most 10")
 
 
 def _require_scenes(weights: NDArray[Any], places: NDArray[Any], width: int) -> None:
     if weights.ndim != 2 or not 2 <= weights.shape[1] <= width + 1:
-        raise _foreign(f"has an array 'scene_weights' of shape {weights.shape}, which does not fit an embedding of {width}")
+        raise foreign(f"has an array 'scene_weights' of shape {weights.shape}, which does not fit an embedding of {width}")
     if places.shape != weights.shape[:1] or not 0 < np.count_nonzero(places) < len(places):
-        raise _foreign("names in its array 'scene_places' no class, every class, or other classes than there are")
+        raise foreign("names in its array 'scene_places' no class, every class, or other classes than there are")
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     """A number that a float can hold."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
 
@@ -190,11 +206,12 @@ def _is_number(value: object) -> bool:
 def _six(known: Mapping[str, Any], name: str) -> list[Any]:
     values = known.get(name)
     if not isinstance(values, list) or len(values) != len(KNOWN_FEATURES):
-        raise _foreign(f"needs {len(KNOWN_FEATURES)} values in 'known.{name}'")
+        raise foreign(f"needs {len(KNOWN_FEATURES)} values in 'known.{name}'")
     return values
 
 
-def _foreign(what: str, advice: str = "Export the bundle again.") -> BundleError:
+def foreign(what: str, advice: str = "Export the bundle again.") -> BundleError:
+    """The error for a bundle whose numbers cannot be used."""
     return BundleError("bundle_foreign", f"The bundle's decision {what}.", advice)
 
 

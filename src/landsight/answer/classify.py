@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from landsight.answer.calibration import (
     Looked,
+    foreign,
+    is_number,
     known_features,
     known_probability,
     logistic,
@@ -48,17 +50,30 @@ def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, array
     Raises: BundleError when the bundle's decision is incomplete, or of another kind than this version computes.
     """
     logits, embedding = outputs["logits"], outputs["embedding"]
-    temperature = float(manifest.calibration.get("temperature", 1.0))
+    if logits.shape[1] != len(manifest.labels):
+        raise foreign(f"names {len(manifest.labels)} labels, but its network tells {logits.shape[1]}")
+    temperature = _temperature(manifest)
     probabilities = softmax(logits, temperature).astype(np.float32)
     orders = np.argsort(-probabilities, axis=1, kind="stable")
     if not manifest.decision:
         return [ClassAnswer(p, order, None, None, None) for p, order in zip(probabilities, orders, strict=True)]
     require_decision(manifest.decision, arrays, width=embedding.shape[1])
-    features = known_features(logits, embedding, temperature=temperature, decision=manifest.decision, arrays=arrays)
-    known = known_probability(features, manifest.decision)
-    place = logistic(place_log_odds(embedding, manifest.decision, arrays))
+    with np.errstate(all="ignore"):  # numbers of a stranger may overflow; that is said below, once
+        features = known_features(logits, embedding, temperature=temperature, decision=manifest.decision, arrays=arrays)
+        known = known_probability(features, manifest.decision)
+        place = logistic(place_log_odds(embedding, manifest.decision, arrays))
+    if not (np.isfinite(probabilities).all() and np.isfinite(known).all() and np.isfinite(place).all()):
+        raise foreign("gives answers that are no numbers")
     looked = three_outcomes(known, place, manifest.decision)
     return [
         ClassAnswer(p, order, float(k), float(q), said)
         for p, order, k, q, said in zip(probabilities, orders, known, place, looked, strict=True)
     ]
+
+
+def _temperature(manifest: Manifest) -> float:
+    """What logits are divided by. Beyond these bounds every answer is certain, or none is. Raises: BundleError."""
+    value = manifest.calibration.get("temperature", 1.0)
+    if not is_number(value) or not 1e-3 <= value <= 1e3:
+        raise foreign("has no temperature between 0.001 and 1,000")
+    return float(value)

@@ -150,6 +150,8 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             found = {name: arrays[name] for name in arrays.files}
             if wrong := [name for name, array in found.items() if not isinstance(array, np.ndarray)]:
                 raise ValueError(f"{wrong[0]!r} is no array")
+            if wrong := [name for name, array in found.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]:
+                raise ValueError(f"{wrong[0]!r} holds what is no finite number")
             return {name: _fast(array) for name, array in found.items()}
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, MemoryError) as error:
         raise BundleError("bundle_damaged", f"{path} is not a readable table of arrays: {error}.", _EXPORT_AGAIN) from None

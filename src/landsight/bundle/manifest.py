@@ -109,7 +109,7 @@ def is_safe_name(name: str) -> bool:
 def _parse(text: str) -> dict[str, Any]:
     """JSON of a format that this version reads."""
     try:
-        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise BundleError("bundle_foreign", f"bundle.json is not JSON: {error}.", _FOLDER_ADVICE) from None
     version = data.get("schema_version") if isinstance(data, dict) else None
@@ -184,6 +184,13 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text} is too large a number")
     return value
+
+
+def _whole(text: str) -> int:
+    """JSON may write a number of 400 digits, which no float holds and no bundle needs."""
+    if len(text) > 19:
+        raise ValueError(f"{text[:12]}... is too large a number")
+    return int(text)
 
 
 def _foreign(what: str) -> BundleError:

@@ -86,6 +86,9 @@ def explain(error: BaseException) -> int:
     if isinstance(error, click.Abort | KeyboardInterrupt):
         fail("interrupted.")
         return EXIT_INTERRUPTED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message())  # `landsight` alone: whoever types it wants to know what there is
+        return EXIT_OK
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "landsight"
         fail(f"{error.format_message()} See `{command} --help`.")

@@ -58,6 +58,8 @@ class Tally:
             kinds = ", ".join(code if n == count == 1 else f"{n} {code}" for code, n in sorted(self.errors.items()))
             parts.append(f"{count} {'error' if count == 1 else 'errors'} ({kinds})")
         text = f"{self.photos} {'photo' if self.photos == 1 else 'photos'}"
+        if not self.photos:
+            text = "no photos found"
         if parts:
             text += ": " + ", ".join(parts)
         if self.conflicts:

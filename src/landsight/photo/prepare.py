@@ -23,6 +23,10 @@ FILTERS: dict[str, Image.Resampling] = {
 }
 
 
+#: Pixels are 0 to 255; far beyond, nothing is left of a picture.
+_LARGEST_MEAN = 1e6
+
+
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """How a picture becomes network input. Written into recipe and bundle; nothing about it is guessed.
@@ -55,6 +59,12 @@ class Preparation:
                 "bad_preparation",
                 f"mean and std need {channels} values, std above 0: received {self.mean}, {self.std}.",
                 "One value a channel.",
+            )
+        if not all(abs(value) <= _LARGEST_MEAN for value in (*self.mean, *self.std)) or not 0 <= self.fill <= 255:
+            raise BundleError(
+                "bad_preparation",
+                f"mean, std or fill out of range: received {self.mean}, {self.std}, {self.fill}.",
+                "Units are those of 0..255.",
             )
         if not (1 <= self.width <= 4096 and 1 <= self.height <= 4096):
             raise BundleError(

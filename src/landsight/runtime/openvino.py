@@ -38,7 +38,7 @@ class OpenVinoEngine:
             import openvino
         except ImportError as error:
             raise RuntimeUnavailable(
-                "runtime_missing", f"OpenVINO is not installed: {error}.", "Run: pip install landsight[fast]"
+                "runtime_missing", f"OpenVINO is not installed: {error}.", "Run: pip install 'landsight[fast]'"
             ) from None
         try:
             with signal_stack_kept():
