@@ -165,7 +165,7 @@ def test_pieces_are_whole_and_in_order() -> None:
 def test_a_missing_package_is_said_with_the_command_that_helps(model: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(RuntimeUnavailable, match=r"pip install landsight\[fast\]"):
+    with pytest.raises(RuntimeUnavailable, match=r"pip install 'landsight\[fast\]'"):
         OpenVinoEngine(model)
     with pytest.raises(RuntimeUnavailable, match="onnxruntime"):
         OnnxRuntimeEngine(model)
