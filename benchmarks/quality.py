@@ -34,6 +34,7 @@ from landsight.studio import join
 from landsight.studio.collect import collect_outputs
 from landsight.studio.engine import open_run
 from landsight.studio.evaluate import Evaluation, count_look, evaluate_engine, read_part
+from landsight.studio.recipe import DataRecipe
 
 PARTS = ("test", "test_small", "fullsize")
 
@@ -95,7 +96,7 @@ def main() -> None:
 
 def _measure(bundle: Bundle, root: str, part: str, runtime: str, precision: str) -> Evaluation:
     looks = count_look(ROOT / "benchmarks" / "results", part, f"{bundle.bundle_hash[:12]} {runtime} {precision}")
-    samples = read_part("folder", root, part, bundle.manifest.labels)
+    samples = read_part(DataRecipe(root=root), part, bundle.manifest.labels)
     return evaluate_engine(make(bundle, runtime, precision), samples, bundle.manifest, bundle.arrays, looks=looks)
 
 
@@ -123,7 +124,7 @@ def _agreement(run: Path, bundle: Bundle, root: str, found: dict[str, Evaluation
     engine = open_run(run, "last").engine()
     shares = {}
     for part in PARTS:
-        samples = read_part("folder", root, part, bundle.manifest.labels)
+        samples = read_part(DataRecipe(root=root), part, bundle.manifest.labels)
         count_look(RESULTS, part, f"{bundle.bundle_hash[:12]} trained network")
         shares[part] = round(_same(found[part], evaluate_engine(engine, samples, bundle.manifest, bundle.arrays)), 5)
     return shares
@@ -139,7 +140,7 @@ def _baseline(run: Path, bundle: Bundle, root: str) -> dict[str, float]:
     model = LogisticRegression(C=10.0, max_iter=300).fit(features, [s.truth for s in train_part.items])
     engine, rows = make(bundle, "onnxruntime", "fp32"), {}
     for part in PARTS:
-        samples = read_part("folder", root, part, bundle.manifest.labels)
+        samples = read_part(DataRecipe(root=root), part, bundle.manifest.labels)
         count_look(RESULTS, part, f"{bundle.bundle_hash[:12]} plain baseline")
         found = collect_outputs(engine, [s.path for s in samples.items], bundle.manifest.input, ("embedding",))
         guesses = model.classes_[np.argsort(-model.decision_function(_unit(np.asarray(found["embedding"]))), axis=1)[:, :3]]

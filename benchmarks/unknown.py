@@ -35,6 +35,7 @@ from landsight.studio.decision import Decision, Looks, fit, fit_temperature
 from landsight.studio.evaluate import count_look, read_part
 from landsight.studio.metrics import wilson
 from landsight.studio.random import generator
+from landsight.studio.recipe import DataRecipe
 
 #: (AUROC at least, share named at most)
 GOALS = {"coco": (0.992, 0.01), "flowers": (0.992, 0.01), "architecture": (0.98, 0.04), "unknown places": (0.965, 0.06)}
@@ -59,7 +60,7 @@ def sources(run: Path, data: Path) -> dict[str, Any]:
     bundle = load(None)
     stored = {name: _load(run / f"looks_{name}.npz") for name in ("train", "validation", *world.OTHERS)}
     temperature = float(bundle.manifest.calibration["temperature"])
-    samples = read_part("folder", str(data / "landmarks"), "test", bundle.manifest.labels)
+    samples = read_part(DataRecipe(root=str(data / "landmarks")), "test", bundle.manifest.labels)
     count_look(RESULTS, "test", f"{bundle.bundle_hash[:12]} known beside other things")
     found = collect_outputs(make(bundle, "onnxruntime", "fp32"), [s.path for s in samples.items], bundle.manifest.input, WANTS)
     landmarks = Looks(np.asarray(found["logits"], np.float32), np.asarray(found["embedding"], np.float32))

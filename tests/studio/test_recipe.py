@@ -38,7 +38,7 @@ def test_settings_override_the_file_and_survive_the_round_trip(tmp_path: Path) -
     [
         ("optimise.rat=1", "unknown_key", "'optimise.rat'. Did you mean 'rate'?"),
         ("trian.seed=1", "unknown_key", "'trian'. Did you mean 'train'?"),
-        ("net.zzzz=3", "unknown_key", "Known: dropout, frozen_blocks"),
+        ("net.zzzz=3", "unknown_key", "Known: activation, auxiliary"),
         ("optimise.rate=fast", "wrong_type", "optimise.rate must be a number: received 'fast'"),
         ("train.seed=true", "wrong_type", "must be a whole number"),
         ("train.seed=1.5", "wrong_type", "must be a whole number"),

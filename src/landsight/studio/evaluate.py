@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from landsight.runtime.engine import Engine
 from landsight.runtime.stream import Pool
 from landsight.studio.collect import collect_outputs
 from landsight.studio.data.check import without
-from landsight.studio.data.readers import READERS
+from landsight.studio.data.readers import open_reader
 from landsight.studio.data.samples import Samples
 from landsight.studio.engine import open_run
 from landsight.studio.recipe import DataRecipe
@@ -87,7 +87,7 @@ def evaluate(
         engine, manifest, arrays = trained.engine(), trained.manifest(), {}
         data = trained.recipe.data
         out = out or source
-    samples = read_part(data.reader, root or data.root, split, manifest.labels, data.exclude)
+    samples = read_part(replace(data, root=root) if root else data, split, manifest.labels)
     looks = count_look(out, split, engine.name) if out is not None else None
     found = evaluate_engine(engine, samples, manifest, arrays, looks=looks)
     if out is not None:
@@ -119,10 +119,10 @@ def evaluate_engine(
     return Evaluation(engine.name, metrics, answers, index, tuple(unreadable), looks)
 
 
-def read_part(reader: str, root: str, split: str, labels: Sequence[str], exclude: Sequence[str] = ()) -> Samples:
+def read_part(data: DataRecipe, split: str, labels: Sequence[str]) -> Samples:
     """A part of a data folder with the labels of a trained network, classes that it was not given left out."""
-    samples = resolve(READERS, reader, "reader")(root).read(split, (*labels, *exclude))
-    return without(samples, tuple(exclude))
+    samples = open_reader(data).read(split, (*labels, *data.exclude))
+    return without(samples, data.exclude)
 
 
 def count_look(folder: Path, split: str, what: str) -> int | None:

@@ -151,7 +151,7 @@ def _calibration_pictures(trained: Trained) -> list[Path]:
     """Drawn from the training part of the recipe's data, if it is still there."""
     data = trained.recipe.data
     try:
-        items = read_part(data.reader, data.root, "train", trained.task.labels, data.exclude).items
+        items = read_part(data, "train", trained.task.labels).items
     except DataError:
         return []
     order = generator(trained.recipe.train.seed, "calibration").permutation(len(items))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import tomllib
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from landsight.errors import BundleError, RecipeError
+from landsight.errors import RecipeError
 from landsight.photo.prepare import Preparation
-from landsight.studio.resolve import nearest
+from landsight.studio.typed_toml import build, copied, set_value, toml_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +21,25 @@ class DataRecipe:
     ``root``: folder, environment variables allowed. A picture whose longer side is at most ``small_px`` is of the small kind: it is
     cached as it is, larger ones at working_px: squashed to a square, or the shorter side fitted. ``hold_out``: classes whose large pictures leave training and
     form the subset "held_out". ``exclude``: classes left out altogether. ``cache``: folder of decoded pixels; empty: inside the run.
+
+    ``reader``: a key of data.readers; "auto": told from what lies in root. ``test_share``: carved for the part "test" when root has none;
+    0: none. ``labels_file`` and the columns are for the "csv" reader: the table (below root, or an absolute path), which column names the
+    file, the label or labels (``label_separator`` between them), the part, the group that must not be split, numbers to predict.
     """
 
-    reader: str = "folder"
+    reader: str = "auto"
     root: str = ""
+    labels_file: str = ""
+    file_column: str = ""
+    label_column: str = ""
+    label_separator: str = ""
+    split_column: str = ""
+    group_column: str = ""
+    value_columns: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     hold_out: tuple[str, ...] = ()
     validation_share: float = 0.1
+    test_share: float = 0.15
     duplicate_distance: int = 3
     working_px: int = 256
     working_shape: Literal["squash", "fit"] = "squash"
@@ -45,6 +54,10 @@ class ViewsRecipe:
     ``degrade_large``/``degrade_small``: chance that a view is shrunk to between the two sizes of ``degrade_large_px``/``degrade_small_px``
     (log-uniform), mostly passed through JPEG, and enlarged again, so that size, blur and compression tell nothing about the source.
     ``square_crop``: chance that the crop is square in the picture's own pixels before max_aspect is applied (needs data.working_shape = "fit").
+
+    ``affine``: chance of one random shift (share of the side), scale and shear (degrees). ``hue``: largest turn of the colour circle.
+    ``policy`` comes after all of these: AutoAugment, RandAugment with num_ops and magnitude (0 to 30), or TrivialAugment.
+    ``erase``: chance that a rectangle of ``erase_area`` (shares of the view) is replaced by noise.
     """
 
     min_area: float = 0.3
@@ -66,6 +79,17 @@ class ViewsRecipe:
     saturation: tuple[float, float] = (0.5, 1.4)
     grey: float = 0.05
     square_crop: float = 0.0
+    flip_vertical: float = 0.0
+    affine: float = 0.0
+    shift: float = 0.1
+    scale: tuple[float, float] = (0.9, 1.1)
+    shear_deg: float = 5.0
+    hue: float = 0.0
+    policy: Literal["none", "autoaugment", "randaugment", "trivialaugment"] = "none"
+    num_ops: int = 2
+    magnitude: int = 9
+    erase: float = 0.0
+    erase_area: tuple[float, float] = (0.02, 0.33)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +98,13 @@ class NetRecipe:
 
     ``mix_style``: chance that a picture's feature map takes on the statistics of another's, after the frozen blocks and half-way through.
     ``start``: run folder whose averaged weights are the start, environment variables allowed; empty: ``pretrained`` says.
+
+    ``head_only``: nothing but the head learns. ``last_blocks``: so many blocks and the head learn (0: frozen_blocks says).
+    ``unfreeze_epochs``: gradual unfreezing, one more block from the end after every so many epochs (0: off). ``freeze_norm``: batch norms
+    keep their running statistics. ``depth``: layers, for nets that come in several (0: the net's own). ``width``: factor on all channels.
+    ``hidden``: sizes of an mlp's hidden layers; empty: one of the mean of inputs and outputs. ``padding``: "same", "valid" or pixels.
+    ``block``: a resnet's "basic" or "bottleneck", a vgg's "plain" or "separable". ``values``: numbers predicted beside the labels.
+    ``auxiliary``: weight of each auxiliary head's loss, in training only.
     """
 
     name: str = "efficientnet_lite0"
@@ -83,11 +114,31 @@ class NetRecipe:
     norm_momentum: float = 0.05
     mix_style: float = 0.0
     start: str = ""
+    head_only: bool = False
+    last_blocks: int = 0
+    unfreeze_epochs: float = 0.0
+    freeze_norm: bool = False
+    depth: int = 0
+    width: float = 1.0
+    hidden: tuple[int, ...] = ()
+    block: str = ""
+    norm: bool = True
+    pool: Literal["max", "average", "mixed"] = "max"
+    padding: str = "same"
+    padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros"
+    activation: str = "relu"
+    init: str = "kaiming"
+    values: int = 0
+    auxiliary: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class OptimiseRecipe:
-    """``head_factor`` multiplies the rate of the last layer. ``clip_norm`` 0: no clipping. ``ema`` 0: no averaging. ``precision``: auto, fp32, bf16."""
+    """``head_factor`` multiplies the rate of the last layer. ``clip_norm`` 0: no clipping. ``ema`` 0: no averaging. ``precision``: auto, fp32, bf16.
+
+    ``layer_decay``: each stage's rate is so many times that of the stage after it (discriminative rates; 1: all equal).
+    ``accumulate``: batches whose gradients are added before a step. ``momentum``: of sgd, beta1 of adam and adamw.
+    """
 
     name: str = "adamw"
     rate: float = 6e-4
@@ -96,16 +147,26 @@ class OptimiseRecipe:
     clip_norm: float = 0.0
     ema: float = 0.998
     precision: str = "auto"
+    layer_decay: float = 1.0
+    accumulate: int = 1
+    momentum: float = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRecipe:
-    """``stages``: (side of the training view in pixels, epochs), one after the other. ``floor``: last rate as a share of the highest."""
+    """``stages``: (side of the training view in pixels, epochs), one after the other. ``floor``: last rate as a share of the highest.
+
+    ``name``: constant, cosine, one_cycle, step, plateau. ``milestones``: epochs after which "step" multiplies the rate by ``gamma``; "plateau"
+    does so when the loss on validation has not fallen for ``patience`` looks.
+    """
 
     name: str = "cosine"
     stages: tuple[tuple[int, int], ...] = ((144, 4), (176, 8))
     warmup_epochs: float = 0.5
     floor: float = 0.02
+    milestones: tuple[float, ...] = ()
+    gamma: float = 0.1
+    patience: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +177,10 @@ class TrainRecipe:
     ``absent_shrunk_logit``: for shrunk views of large pictures. ``cutmix``, ``mixup``: chance that a batch is mixed that way.
 
     ``evaluate_every`` epochs (0: only after the last); ``subset_cap``: at most so many pictures a look (0: all).
+
+    ``batch`` 0: the largest that fits. ``minutes`` above 0: as many epochs as fit into that time, measured at the start.
+    ``early_stop``: end after so many looks without a better one (0: never). ``class_weights``: losses weighted by 1 / pictures of the class.
+    ``balanced``: every class is drawn equally often. ``deterministic``: same machine, same weights, to the bit.
     """
 
     seed: int = 0
@@ -131,6 +196,11 @@ class TrainRecipe:
     mixup: float = 0.0
     evaluate_every: int = 4
     subset_cap: int = 0
+    minutes: float = 0.0
+    early_stop: int = 0
+    class_weights: bool = False
+    balanced: bool = False
+    deterministic: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,23 +244,23 @@ def load(path: Path | None, settings: Iterable[str] = ()) -> Recipe:
 
 def from_dict(data: Mapping[str, Any], settings: Iterable[str] = ()) -> Recipe:
     """As ``load``, from parsed TOML."""
-    tree = _copy(data)
+    tree = copied(data)
     for setting in settings:
-        _set(tree, setting)
-    recipe: Recipe = _build(Recipe, tree, "")
+        set_value(tree, setting)
+    recipe: Recipe = build(Recipe, tree, "")
     _check(recipe)
     return recipe
 
 
 def to_toml(recipe: Recipe) -> str:
     """The resolved recipe as TOML; ``load`` gives the same recipe back. Fields that are None are left out."""
-    lines = [f"task = {_toml(recipe.task)}"]
+    lines = [f"task = {toml_value(recipe.task)}"]
     for item in dataclasses.fields(Recipe):
         if item.name == "task":
             continue
         section = getattr(recipe, item.name)
         lines += ["", f"[{item.name}]"]
-        lines += [f"{f.name} = {_toml(v)}" for f in dataclasses.fields(section) if (v := getattr(section, f.name)) is not None]
+        lines += [f"{f.name} = {toml_value(v)}" for f in dataclasses.fields(section) if (v := getattr(section, f.name)) is not None]
     return "\n".join(lines) + "\n"
 
 
@@ -205,97 +275,34 @@ def _read(path: Path) -> dict[str, Any]:
         raise RecipeError("recipe_not_toml", f"{path} is not TOML: {error}.", "See docs for the form of a recipe.") from None
 
 
-def _copy(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: _copy(v) if isinstance(v, Mapping) else v for k, v in data.items()}
-
-
-def _set(tree: dict[str, Any], setting: str) -> None:
-    key, sign, text = setting.partition("=")
-    *path, last = key.strip().split(".")
-    if not sign or not last:
-        raise RecipeError(
-            "bad_setting", f"A setting has the form section.key=value: received {setting!r}.", "For example optimise.rate=3e-4."
-        )
-    for name in path:
-        tree = tree.setdefault(name, {})
-        if not isinstance(tree, dict):
-            raise RecipeError("bad_setting", f"{key!r} goes through a value that has no keys.", "Name a section and a key.")
-    try:
-        tree[last] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        tree[last] = text.strip()
-
-
-def _build(kind: Any, data: Any, where: str) -> Any:
-    """A dataclass from a mapping, field by field, every value checked against its annotation."""
-    if not isinstance(data, Mapping):
-        raise _wrong(where, "a section with keys", data)
-    hints = typing.get_type_hints(kind)
-    for key in data:
-        if key not in hints:
-            name = f"{where}.{key}" if where else key
-            raise RecipeError("unknown_key", f"Unknown key in the recipe: received {name!r}.", nearest(key, hints))
-    values = {key: _value(hints[key], value, f"{where}.{key}" if where else key) for key, value in data.items()}
-    if kind is Preparation:
-        values = {"width": 192, "height": 192, **values}
-    try:
-        return kind(**values)
-    except BundleError as error:
-        raise RecipeError("bad_value", error.reason, error.advice) from None
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    """``value`` as ``hint`` wants it; a whole number does for a float, nothing else is converted."""
-    if dataclasses.is_dataclass(hint):
-        return _build(hint, value, where)
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in arguments:
-            return None
-        return next(_value(a, value, where) for a in arguments if a is not type(None))
-    if origin is typing.Literal:
-        if value not in arguments:
-            raise RecipeError("bad_value", f"{where}: received {value!r}.", nearest(str(value), arguments))
-        return value
-    if origin is tuple:
-        return _tuple(arguments, value, where)
-    if origin is not None and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise _wrong(where, "a table", value)
-        return {str(k): _value(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        raise _wrong(where, {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[hint], value)
-    return value
-
-
-def _tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise _wrong(where, "a list", value)
-    if arguments[-1] is Ellipsis:
-        return tuple(_value(arguments[0], v, f"{where}[{i}]") for i, v in enumerate(value))
-    if len(value) != len(arguments):
-        raise _wrong(where, f"a list of {len(arguments)}", value)
-    return tuple(_value(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(arguments, value, strict=True)))
-
-
-def _wrong(where: str, wanted: str, value: Any) -> RecipeError:
-    return RecipeError("wrong_type", f"{where or 'the recipe'} must be {wanted}: received {value!r}.", "Correct the recipe or the --set.")
-
-
 def _check(recipe: Recipe) -> None:
     """Ranges that types cannot say."""
     positive = {
         "data.working_px": recipe.data.working_px,
         "optimise.rate": recipe.optimise.rate,
-        "train.batch": recipe.train.batch,
+        "optimise.layer_decay": recipe.optimise.layer_decay,
+        "optimise.accumulate": recipe.optimise.accumulate,
+        "net.width": recipe.net.width,
+        "schedule.gamma": recipe.schedule.gamma,
         "schedule.stages": min((min(stage) for stage in recipe.schedule.stages), default=0),
     }
     for name, number in positive.items():
         if not number > 0:
             raise RecipeError("bad_value", f"{name} must be above 0: received {number}.", "Correct the recipe or the --set.")
-    shares = {"data.validation_share": recipe.data.validation_share, "net.dropout": recipe.net.dropout, "optimise.ema": recipe.optimise.ema}
+    natural = {
+        "train.batch": recipe.train.batch, "train.minutes": recipe.train.minutes, "train.early_stop": recipe.train.early_stop,
+        "train.workers": recipe.train.workers, "train.evaluate_every": recipe.train.evaluate_every, "net.depth": recipe.net.depth,
+        "net.last_blocks": recipe.net.last_blocks, "net.values": recipe.net.values, "net.unfreeze_epochs": recipe.net.unfreeze_epochs,
+        "schedule.patience": recipe.schedule.patience, "views.num_ops": recipe.views.num_ops, "views.magnitude": recipe.views.magnitude,
+    }  # fmt: skip
+    for name, number in natural.items():
+        if not number >= 0:
+            raise RecipeError("bad_value", f"{name} must not be below 0: received {number}.", "Correct the recipe or the --set.")
+    shares = {
+        "data.validation_share": recipe.data.validation_share, "data.test_share": recipe.data.test_share,
+        "net.dropout": recipe.net.dropout, "optimise.ema": recipe.optimise.ema, "optimise.momentum": recipe.optimise.momentum,
+        "train.label_smoothing": recipe.train.label_smoothing,
+    }  # fmt: skip
     for name, number in shares.items():
         if not 0 <= number < 1:
             raise RecipeError("bad_value", f"{name} must be in [0, 1): received {number}.", "Correct the recipe or the --set.")
@@ -303,15 +310,3 @@ def _check(recipe: Recipe) -> None:
         raise RecipeError("bad_value", f"optimise.precision: received {recipe.optimise.precision!r}.", "Known: auto, fp32, bf16.")
     if not 13 <= recipe.export.opset <= 20:  # what torch's tracing exporter writes and all runtimes here read
         raise RecipeError("bad_value", f"export.opset must be 13 to 20: received {recipe.export.opset}.", "Leave it out for 18.")
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, tuple | list):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    return repr(value)

@@ -14,11 +14,11 @@ import numpy as np
 from landsight.errors import DataError
 from landsight.studio.data import duplicates
 from landsight.studio.data.cache import Cache, Corrupt, Decode, Working, build
-from landsight.studio.data.readers import READERS
+from landsight.studio.data.readers import open_reader
 from landsight.studio.data.samples import Samples
 from landsight.studio.data.split import carve_validation
 from landsight.studio.recipe import DataRecipe
-from landsight.studio.resolve import nearest, resolve
+from landsight.studio.resolve import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def check(
 
     Raises: DataError when a class ends up without a training picture, or ``hold_out``/``exclude`` names no class.
     """
-    reader = resolve(READERS, recipe.reader, "reader")(recipe.root)
+    reader = open_reader(recipe)
     everything = reader.read("train")
     _known_labels(recipe, everything.labels)
     given = reader.read("validation", everything.labels) if "validation" in reader.splits() else None

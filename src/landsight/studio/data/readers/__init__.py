@@ -1,4 +1,35 @@
-"""Readers: a folder on disk -> Samples. One file a format; a reader has ``read(root, split, labels=None)`` and ``splits(root)``."""
+"""Readers: a folder on disk -> Samples. One file a format; a reader is made from a DataRecipe and has ``splits()`` and ``read(split, labels)``."""
 
-#: Name of a reader -> the module that has it.
-READERS: dict[str, str] = {"folder": "landsight.studio.data.readers.folder:FolderReader"}
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from landsight.studio.data.samples import Samples
+from landsight.studio.recipe import DataRecipe
+from landsight.studio.resolve import resolve
+
+#: Name of a reader -> function (recipe) -> Reader.
+READERS: dict[str, str] = {
+    "auto": "landsight.studio.data.readers.folder:from_recipe",
+    "folder": "landsight.studio.data.readers.folder:from_recipe",
+}
+
+
+class Reader(Protocol):
+    """A data folder opened."""
+
+    def splits(self) -> Mapping[str, Path]:
+        """Name of each part -> where it lies. "train" always, "validation" under any of its usual names, others under their own."""
+        ...
+
+    def read(self, split: str, labels: Sequence[str] | None = None) -> Samples:
+        """All pictures of a part, sorted by name. ``labels`` (default: those found) fixes the order of the classes. Raises: DataError."""
+        ...
+
+
+def open_reader(recipe: DataRecipe) -> Reader:
+    """The reader that the recipe names, on its root. Raises: RecipeError for an unknown name, DataError when there is no such folder."""
+    reader: Reader = resolve(READERS, recipe.reader, "reader")(recipe)
+    return reader

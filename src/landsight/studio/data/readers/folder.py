@@ -9,6 +9,7 @@ from pathlib import Path
 from landsight.errors import DataError
 from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.random import number_of
+from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import nearest
 
 #: What people call the validation part.
@@ -57,6 +58,11 @@ class FolderReader:
     def _sample(self, path: Path, label: int) -> Sample:
         name = path.relative_to(self.root).as_posix()
         return Sample(path, name, number_of(name), label)
+
+
+def from_recipe(recipe: DataRecipe) -> FolderReader:
+    """See readers.READERS."""
+    return FolderReader(recipe.root)
 
 
 def _files(folder: Path) -> list[Path]:
