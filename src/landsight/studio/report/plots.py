@@ -1,0 +1,85 @@
+"""Plots for reports, with one look for all of them: matplotlib's Figure on an Agg canvas, no pyplot and nothing global.
+
+A plot is drawn twice, for light and for dark surroundings; the page shows the one that fits:
+
+    plot(lambda figure, look: figure.subplots().plot(xs, ys, color=look.series[0]), alt="loss by epoch")
+
+Colours are told apart with the common kinds of colour blindness (from Okabe and Ito's set, darkened for white and lightened for black).
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cycler import cycler
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from landsight.studio.report.page import Plot
+
+#: Dots an inch of the files: twice what a page shows, for sharp screens and paper.
+DPI = 180
+#: Pixels that a page gives to one inch of figure.
+PAGE_PX = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Colours of a plot. ``ground`` is that of the page's card; ``series`` for what is compared; ``ramp`` a colour map from little to much."""
+
+    ground: str
+    ink: str
+    soft: str
+    grid: str
+    series: tuple[str, ...]
+    ramp: str
+
+    def settings(self) -> dict[Any, Any]:
+        """matplotlib's settings."""
+        return {
+            "figure.facecolor": self.ground, "axes.facecolor": self.ground, "savefig.facecolor": self.ground, "text.color": self.ink,
+            "axes.labelcolor": self.soft, "axes.edgecolor": self.grid, "xtick.color": self.soft, "ytick.color": self.soft,
+            "axes.titlecolor": self.ink, "axes.titlesize": 11, "axes.titlelocation": "left", "axes.titleweight": "bold",
+            "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": self.grid, "grid.linewidth": 0.7,
+            "axes.axisbelow": True, "axes.prop_cycle": cycler(color=self.series), "font.size": 9.5, "axes.labelsize": 9.5,
+            "legend.frameon": False, "legend.fontsize": 9, "lines.linewidth": 1.9, "xtick.major.size": 0, "ytick.major.size": 0,
+            "figure.constrained_layout.use": True, "image.cmap": self.ramp, "font.family": "DejaVu Sans",
+        }  # fmt: skip
+
+
+LIGHT = Look("#ffffff", "#22262b", "#5d666f", "#e2e0da", ("#1f6f8b", "#c8612c", "#3d8a5f", "#8a5a9e", "#b08a1e", "#6b747c"), "Blues")
+DARK = Look("#1d2126", "#e4e6e8", "#9aa4ad", "#363d45", ("#6fc0da", "#f0a070", "#7fcf9f", "#c79bdb", "#e3c463", "#a5aeb6"), "viridis")
+
+Draw = Callable[[Figure, Look], object]
+
+
+def plot(draw: Draw, *, alt: str, caption: str = "", size: tuple[float, float] = (7.2, 3.8)) -> Plot:
+    """A block for the page. ``draw(figure, look)`` fills an empty figure of ``size`` inches (96 page pixels each)."""
+    light, dark = (data_uri(png(draw, size=size, look=look)) for look in (LIGHT, DARK))
+    return Plot(light, dark, alt, caption, round(size[0] * PAGE_PX))
+
+
+def png(draw: Draw, *, size: tuple[float, float] = (7.2, 3.8), look: Look = LIGHT) -> bytes:
+    """The same as the bytes of a PNG file."""
+    with rc_context(look.settings()):
+        figure = Figure(figsize=size, dpi=DPI)
+        FigureCanvasAgg(figure)
+        draw(figure, look)
+        return png_of(figure)
+
+
+def png_of(figure: Figure) -> bytes:
+    """A finished figure (someone else's, too) as a PNG file; without a date, so that the same plot is the same file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def data_uri(content: bytes, kind: str = "image/png") -> str:
+    """Bytes as something an <img> can show without a file."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
