@@ -17,8 +17,9 @@ from landsight.cli.studio_verb import studio_module
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value of the recipe, such as train.batch=32; repeatable."
 )
+@click.option("--mlflow", is_flag=True, help="Log to MLflow as well. Also when MLFLOW_TRACKING_URI is set.")
 @click.pass_context
-def train(ctx: click.Context, /, source: Path, out: Path | None, settings: tuple[str, ...]) -> None:
+def train(ctx: click.Context, /, source: Path, out: Path | None, settings: tuple[str, ...], mlflow: bool) -> None:
     """Train as RECIPE (a TOML file) says, or on DIR, a folder with one folder of pictures a class, with the default recipe.
 
     A run that was interrupted goes on when the same command is given again. Exit code 130: interrupted, the last step is saved.
@@ -28,7 +29,7 @@ def train(ctx: click.Context, /, source: Path, out: Path | None, settings: tuple
         recipe = recipes.load(None, (f"data.root={json.dumps(str(source.resolve()))}", *settings))
     else:
         recipe = recipes.load(source, settings)
-    run = studio_module("train.run").train(recipe, out or Path("runs") / source.stem)
+    run = studio_module("train.run").train(recipe, out or Path("runs") / source.stem, mlflow=mlflow)
     click.echo(f"{run.folder}: {'finished' if run.finished else 'interrupted'} after step {run.step}")
     for subset, metrics in run.metrics.items():
         for name, metric in metrics.items():

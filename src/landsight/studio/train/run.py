@@ -15,6 +15,7 @@ from landsight.studio.recipe import Recipe
 from landsight.studio.train import loop
 from landsight.studio.train.checkpoint import FILE, Checkpoint, load_checkpoint
 from landsight.studio.train.environment import describe
+from landsight.studio.train.followers import followers
 from landsight.studio.train.interrupt import Interrupt
 from landsight.studio.train.keeper import Keeper
 from landsight.studio.train.loop import Listener
@@ -38,8 +39,11 @@ def train(
     *,
     listeners: tuple[Listener, ...] = (),
     say: Callable[[str], None] | None = None,
+    mlflow: bool = False,
 ) -> Run:
     """Train as the recipe says into the folder ``out``; a run that was interrupted there goes on from its last checkpoint.
+
+    ``mlflow``: log to MLflow, wherever it keeps its runs; without it that happens when MLFLOW_TRACKING_URI is set.
 
     Ctrl-C or SIGTERM end it after the current step, saved (Run.finished is False). Raises: RecipeError when ``out`` holds a run of
     another recipe; DataError for data that cannot be used; DivergedError.
@@ -57,7 +61,7 @@ def train(
     views = TrainingViews(checked.train, checked.cache, prepared.task, recipe.train.seed)
     steps = batches(views, trainer.plan, first=trainer.step, workers=recipe.train.workers)
     with Interrupt() as interrupt:
-        finished = loop.run(trainer, steps, (Progress(say), keeper, interrupt, *listeners))
+        finished = loop.run(trainer, steps, (Progress(say), keeper, *followers(out, say, mlflow=mlflow), interrupt, *listeners))
     return Run(out, finished, trainer.step, keeper.latest)
 
 
