@@ -18,7 +18,7 @@ from landsight.studio.data.cache import Working
 from landsight.studio.data.check import check, has_kind
 from landsight.studio.data.readers.folder import FolderReader
 from landsight.studio.data.samples import Sample, Samples
-from landsight.studio.data.split import carve_validation
+from landsight.studio.data.split import carve
 from landsight.studio.random import number_of
 
 from .conftest import CLASSES, draw, tiny_recipe, write_folder
@@ -182,28 +182,26 @@ def _samples(groups: list[int]) -> Samples:
 
 def test_split_keeps_groups_together_and_takes_the_share_of_each_kind() -> None:
     samples = _samples([i // 3 for i in range(600)])
-    train, validation = carve_validation(samples, 0.2, seed=1)
+    train, validation = carve(samples, 0.2, seed=1)
     assert not {s.group for s in train.items} & {s.group for s in validation.items}
     assert len(train) + len(validation) == 600
     assert 108 <= len(validation) <= 132
     alone = _samples(list(range(600)))
-    _, validation = carve_validation(alone, 0.1, seed=1)
+    _, validation = carve(alone, 0.1, seed=1)
     counts = [sum(s.truth == t and s.small == small for s in validation.items) for t in range(3) for small in (False, True)]
     assert counts == [10] * 6
 
 
 def test_split_depends_on_the_seed_and_not_on_other_files() -> None:
     samples = _samples(list(range(300)))
-    chosen = [{s.key for s in carve_validation(samples, 0.1, seed)[1].items} for seed in (1, 1, 2)]
+    chosen = [{s.key for s in carve(samples, 0.1, seed)[1].items} for seed in (1, 1, 2)]
     assert chosen[0] == chosen[1] != chosen[2]
     fewer = samples.where(lambda s: s.truth != 2)
-    assert {s.key for s in carve_validation(fewer, 0.1, 1)[1].items} == {
-        s.key for s in samples.items if s.key in chosen[0] and s.truth != 2
-    }
+    assert {s.key for s in carve(fewer, 0.1, 1)[1].items} == {s.key for s in samples.items if s.key in chosen[0] and s.truth != 2}
 
 
 def test_split_never_takes_the_last_group() -> None:
-    train, validation = carve_validation(_samples([-1] * 6), 0.9, seed=0)
+    train, validation = carve(_samples([-1] * 6), 0.9, seed=0)
     assert {(s.truth, s.small) for s in train.items} == {(i % 3, i % 2 == 0) for i in range(6)}
     assert len(validation) == 0
 

@@ -14,17 +14,18 @@ from landsight.photo.limits import Limits
 from landsight.photo.prepare import ImageU8, Preparation, normalise
 from landsight.runtime.engine import Engine
 from landsight.runtime.stream import Pool
+from landsight.studio.data.samples import Sample
 
 Arrays = dict[str, NDArray[np.generic]]
 
 
 def collect_outputs(
-    engine: Engine, paths: Sequence[Path], preparation: Preparation, wants: tuple[str, ...], *,
+    engine: Engine, sources: Sequence[Path | Sample], preparation: Preparation, wants: tuple[str, ...], *,
     batch: int = 32, on_error: Callable[[int, PhotoError], None] | None = None, pool: Pool | None = None,
 ) -> Arrays:  # fmt: skip
     """Run every file through the network.
 
-    Returns the outputs named in ``wants``, float32, a row a picture, and "index" (n,) int64: which of ``paths`` each row is.
+    Returns the outputs named in ``wants``, float32, a row a picture, and "index" (n,) int64: which of ``sources`` each row is.
     ``pool``: one made with this preparation, to save starting its workers again.
     Raises: PhotoError at the first unreadable file, unless ``on_error`` is given: then it is told, and the row is missing.
     """
@@ -39,7 +40,7 @@ def collect_outputs(
         index.extend(number for number, _ in pending)
         pending.clear()
 
-    for number, image in prepared_pictures(paths, preparation, pool=pool):
+    for number, image in prepared_pictures(sources, preparation, pool=pool):
         if not isinstance(image, PhotoError):
             pending.append((number, image))
         elif on_error is None:
@@ -55,14 +56,14 @@ def collect_outputs(
 
 
 def prepared_pictures(
-    paths: Sequence[Path], preparation: Preparation, *, pool: Pool | None = None
+    sources: Sequence[Path | Sample], preparation: Preparation, *, pool: Pool | None = None
 ) -> Iterator[tuple[int, ImageU8 | PhotoError]]:
     """Each file's number and prepared pixels, or why there are none, in order; read ahead by guarded workers on all processors."""
     if pool is not None and pool.preparation != preparation:
         raise BundleError("bad_preparation", "The pool prepares pictures in another way.", "Give the preparation it was made with.")
     with ExitStack() as stack:
         workers = pool or stack.enter_context(Pool(preparation, limits=Limits.from_environment()))
-        for number, item in enumerate(workers.map(paths)):
+        for number, item in enumerate(workers.map(s if isinstance(s, Path) else s.source() for s in sources)):
             if item.prepared is not None:
                 yield number, item.prepared
             else:

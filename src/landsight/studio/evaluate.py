@@ -25,6 +25,7 @@ from landsight.studio.collect import collect_outputs
 from landsight.studio.data.check import without
 from landsight.studio.data.readers import open_reader
 from landsight.studio.data.samples import Samples
+from landsight.studio.data.split import PARTS_NAME, read_parts
 from landsight.studio.engine import open_run
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import resolve
@@ -87,7 +88,8 @@ def evaluate(
         engine, manifest, arrays = trained.engine(), trained.manifest(), {}
         data = trained.recipe.data
         out = out or source
-    samples = read_part(replace(data, root=root) if root else data, split, manifest.labels)
+    # A folder that is named is another one than the run's: its parts are its own.
+    samples = read_part(replace(data, root=root) if root else data, split, manifest.labels, run=None if root else source)
     looks = count_look(out, split, engine.name) if out is not None else None
     found = evaluate_engine(engine, samples, manifest, arrays, looks=looks)
     if out is not None:
@@ -112,16 +114,24 @@ def evaluate_engine(
     def dropped(number: int, error: PhotoError) -> None:
         unreadable.append((samples.items[number].name, str(error)))
 
-    outputs = collect_outputs(engine, [s.path for s in samples.items], manifest.input, module.WANTS, on_error=dropped, pool=pool)
+    outputs = collect_outputs(engine, samples.items, manifest.input, module.WANTS, on_error=dropped, pool=pool)
     index = outputs.pop("index").astype(np.int64)
     answers = module.decode(outputs, manifest, arrays) if len(index) else []  # type: ignore[arg-type]
     metrics = resolve(TASKS, manifest.task, "task").score(answers, [samples.items[i].truth for i in index])
     return Evaluation(engine.name, metrics, answers, index, tuple(unreadable), looks)
 
 
-def read_part(data: DataRecipe, split: str, labels: Sequence[str]) -> Samples:
-    """A part of a data folder with the labels of a trained network, classes that it was not given left out."""
-    samples = open_reader(data).read(split, (*labels, *data.exclude))
+def read_part(data: DataRecipe, split: str, labels: Sequence[str], run: Path | None = None) -> Samples:
+    """A part of a data folder with the labels of a trained network, classes that it was not given left out.
+
+    ``run``: a run folder on this data; parts that it carved itself are those of its parts.csv, and "train" is what was left to learn from.
+    """
+    reader, names = open_reader(data), (*labels, *data.exclude)
+    went = {} if run is None else read_parts(run / PARTS_NAME)
+    if split in went.values() and (split == "train" or split not in reader.splits()):
+        samples = reader.read("train", names).where(lambda s: went.get(s.name) == split)
+    else:
+        samples = reader.read(split, names)
     return without(samples, data.exclude)
 
 

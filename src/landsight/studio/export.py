@@ -26,6 +26,7 @@ from landsight.photo.prepare import Preparation, normalise
 from landsight.runtime.choose import candidates, make
 from landsight.runtime.engine import Engine
 from landsight.studio.collect import collect_outputs, prepared_pictures
+from landsight.studio.data.samples import Sample
 from landsight.studio.engine import Trained, open_run
 from landsight.studio.evaluate import read_part
 from landsight.studio.nets.net import OUTPUTS
@@ -71,7 +72,7 @@ def export(
     try:
         shapes = write_fp32(trained.net, trained.recipe.input, partial / "model.onnx", opset=trained.recipe.export.opset)
         precisions = {"fp32": "model.onnx"}
-        pictures = _calibration_pictures(trained) if calibration_pictures is None else calibration_pictures
+        pictures = _calibration_pictures(trained, run) if calibration_pictures is None else calibration_pictures
         if trained.recipe.export.int8 and pictures:
             write_int8(partial / "model.onnx", partial / "model.int8.onnx", _batches(pictures, trained.recipe.input))
             precisions["int8"] = "model.int8.onnx"
@@ -140,22 +141,22 @@ def _relative(expected: NDArray[Any], got: NDArray[Any]) -> float:
     return float(np.abs(expected - got).max(initial=0.0)) / scale
 
 
-def _batches(pictures: Sequence[Path], preparation: Preparation, size: int = 8) -> Iterator[NDArray[np.float32]]:
+def _batches(pictures: Sequence[Path | Sample], preparation: Preparation, size: int = 8) -> Iterator[NDArray[np.float32]]:
     """Prepared and normalised calibration pictures; unreadable ones are left out."""
     pending = [image for _, image in prepared_pictures(pictures, preparation) if not isinstance(image, PhotoError)]
     for start in range(0, len(pending), size):
         yield normalise(np.stack(pending[start : start + size]), preparation)
 
 
-def _calibration_pictures(trained: Trained) -> list[Path]:
+def _calibration_pictures(trained: Trained, run: Path) -> list[Sample]:
     """Drawn from the training part of the recipe's data, if it is still there."""
     data = trained.recipe.data
     try:
-        items = read_part(data, "train", trained.task.labels).items
+        items = read_part(data, "train", trained.task.labels, run).items
     except DataError:
         return []
     order = generator(trained.recipe.train.seed, "calibration").permutation(len(items))
-    return [items[int(i)].path for i in order[: trained.recipe.export.calibration_pictures]]
+    return [items[int(i)] for i in order[: trained.recipe.export.calibration_pictures]]
 
 
 def _store_photos(folder: Path, photos: Sequence[Path]) -> list[str]:

@@ -2,6 +2,7 @@
 
 Photos are hostile. A guarded worker reads each file first, under the limits of use; this process opens only what a worker survived.
 So a file is decoded twice when a cache is made: the pool hands back pictures of one size, and the cache keeps small ones as they are.
+Pictures that a reader made itself (from an idx file) are nobody's files and are decoded here at once.
 """
 
 from __future__ import annotations
@@ -24,13 +25,12 @@ from landsight.errors import PhotoError
 from landsight.photo.limits import Limits
 from landsight.photo.prepare import ImageU8, Preparation
 from landsight.runtime.stream import Pool
-from landsight.studio.data.duplicates import difference_hash
 from landsight.studio.data.samples import Sample
 
 #: Raised with each change of what is stored.
-_FORMAT = 1
+_FORMAT = 2
 
-Decode = Callable[[Path, int], ImageU8]
+Decode = Callable[[Path | bytes, int], ImageU8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,12 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One stored picture: where in the file, stored size, the file's own size and its difference hash (hex)."""
+    """One stored picture: where in the file, stored size, and whether it is of the small kind."""
 
     offset: int
     height: int
     width: int
     small: bool
-    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ def build(
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             results = pool.map(lambda s, refused: refused or _decode_one(s, working, decode or read_pixels), items, refusals)
             index = _write(partial / "pixels.u8", zip(items, results, strict=True), len(items), progress)
-        text = json.dumps({**settings, "digest": digest, **index}, ensure_ascii=False)
+        text = json.dumps({**settings, "digest": digest, **index})
         (partial / "index.json").write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
@@ -128,35 +127,39 @@ def build(
     return Cache(folder)
 
 
-def read_pixels(path: Path, decode_px: int) -> ImageU8:
-    """A file's pixels through photo.read, both sides at least decode_px where the file has them. Raises: PhotoError."""
+def read_pixels(source: Path | bytes, decode_px: int) -> ImageU8:
+    """A picture's pixels through photo.read, both sides at least decode_px where the file has them. Raises: PhotoError."""
     from landsight.photo.read import read
 
-    return read(path, limits=Limits.from_environment(), decode_px=decode_px).pixels_hwc_u8
+    return read(source, limits=Limits.from_environment(), decode_px=decode_px).pixels_hwc_u8
 
 
 def _refusals(items: Sequence[Sample], working: Working) -> list[PhotoError | None]:
-    """For each file: why a guarded worker could not decode it as it will be decoded here, or None."""
-    with Pool(Preparation(working.px, working.px), limits=Limits.from_environment()) as pool:
-        return [item.error for item in pool.map(sample.path for sample in items)]
+    """For each picture: why a guarded worker could not decode it as it will be decoded here, or None. Those that a reader made need no guard."""
+    refusals: list[PhotoError | None] = [None] * len(items)
+    files = [number for number, sample in enumerate(items) if sample.picture is None]
+    if files:
+        with Pool(Preparation(working.px, working.px), limits=Limits.from_environment()) as pool:
+            for number, item in zip(files, pool.map(items[number].path for number in files), strict=True):
+                refusals[number] = item.error
+    return refusals
 
 
-def _decode_one(sample: Sample, working: Working, decode: Decode) -> tuple[ImageU8, bool, str] | PhotoError:
+def _decode_one(sample: Sample, working: Working, decode: Decode) -> tuple[ImageU8, bool] | PhotoError:
     try:
-        pixels = decode(sample.path, working.px)
+        pixels = decode(sample.source(), working.px)
     except PhotoError as error:
         return error
-    code = f"{difference_hash(pixels):016x}"
     height, width = pixels.shape[:2]
     size = working.size(width, height)
     if size != (width, height):
         pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
-    return pixels, max(width, height) <= working.small_px, code
+    return pixels, max(width, height) <= working.small_px
 
 
 def _write(
     path: Path,
-    results: Iterable[tuple[Sample, tuple[ImageU8, bool, str] | PhotoError]],
+    results: Iterable[tuple[Sample, tuple[ImageU8, bool] | PhotoError]],
     total: int,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
@@ -168,9 +171,9 @@ def _write(
             if isinstance(result, PhotoError):
                 corrupt.append(asdict(Corrupt(sample.name, result.code, result.reason)))
             else:
-                pixels, small, code = result
+                pixels, small = result
                 file.write(np.ascontiguousarray(pixels).data)
-                entries[str(sample.key)] = asdict(Entry(offset, pixels.shape[0], pixels.shape[1], small, code))
+                entries[str(sample.key)] = asdict(Entry(offset, pixels.shape[0], pixels.shape[1], small))
                 offset += pixels.size
             if progress is not None:
                 progress(number, total)
@@ -185,7 +188,7 @@ def _digest(items: Sequence[Sample], settings: dict[str, Any]) -> str:
     for sample in items:
         total.update(sample.name.encode("utf-8", "surrogateescape") + b"\0")
         try:
-            total.update(hashlib.sha256(sample.path.read_bytes()).digest())
+            total.update(hashlib.sha256(sample.content()).digest())
         except OSError:
             total.update(b"unreadable")
     return total.hexdigest()

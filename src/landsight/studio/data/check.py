@@ -14,32 +14,44 @@ import numpy as np
 from landsight.errors import DataError
 from landsight.studio.data import duplicates
 from landsight.studio.data.cache import Cache, Corrupt, Decode, Working, build
+from landsight.studio.data.duplicates import difference_hash
 from landsight.studio.data.readers import open_reader
+from landsight.studio.data.readers.parts import has_test
 from landsight.studio.data.samples import Samples
-from landsight.studio.data.split import carve_validation
+from landsight.studio.data.split import carve
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import nearest
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What training may use. ``subsets``: parts that are looked at while training, "validation" first, then "held_out" if asked for."""
+    """What training may use. ``subsets``: parts that are looked at while training, "validation" first, then "held_out" if asked for.
+
+    ``test``: carved because the data has no test part, else None; training never looks at it. ``notes``: sentences for people.
+    """
 
     train: Samples
     subsets: dict[str, Samples]
     cache: Cache
     corrupt: tuple[Corrupt, ...]
     duplicate_groups: int
+    test: Samples | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Class names in the order of the network's outputs."""
         return self.train.labels
 
+    @property
+    def parts(self) -> dict[str, Samples]:
+        """All pictures that were read for training, by the part they went to."""
+        return {"train": self.train, **self.subsets, **({} if self.test is None else {"test": self.test})}
+
     def summary(self) -> dict[str, Any]:
         """Counts, for people and for environment.json."""
         return {
-            "train": len(self.train), **{name: len(s) for name, s in self.subsets.items()}, "labels": len(self.labels),
+            **{name: len(s) for name, s in self.parts.items()}, "labels": len(self.labels),
             "small": sum(s.small for s in self.train.items), "duplicate_groups": self.duplicate_groups,
             "corrupt": [dataclasses.asdict(c) for c in self.corrupt], "digest": self.cache.digest,
         }  # fmt: skip
@@ -48,9 +60,10 @@ class Checked:
 def check(
     recipe: DataRecipe, seed: int, cache_root: Path, *, decode: Decode | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Checked:
-    """Read, decode once, group near-duplicates, drop what is corrupt or excluded, split.
+    """Read, decode once, group near-duplicates, drop what is corrupt or excluded, split. A part that is missing is carved, and said.
 
-    Raises: DataError when a class ends up without a training picture, or ``hold_out``/``exclude`` names no class.
+    Raises: DataError when a class ends up without a training picture, has one alone where a part must be carved, or ``hold_out``/``exclude``
+    names no class.
     """
     reader = open_reader(recipe)
     everything = reader.read("train")
@@ -60,40 +73,66 @@ def check(
     cache = build(everything.items, root=cache_root, working=working, decode=decode, progress=progress)
     grouped, groups = _grouped(everything, cache, recipe.duplicate_distance)
     kept = without(grouped, recipe.exclude)
-    held_keys = {s.key for s in kept.items if not s.small and kept.labels[s.truth] in recipe.hold_out}
+    held_keys = {s.key for s in kept.items if not s.small and any(kept.labels[i] in recipe.hold_out for i in s.label_indices)}
     usable = kept.where(lambda s: s.key not in held_keys)
-    if given is None:
-        train, validation = carve_validation(usable, recipe.validation_share, seed)
-    else:
-        train, validation = usable, without(given, recipe.exclude)
+    train, test, validation, notes = _parted(usable, given, recipe, seed, test_is_given=has_test(reader.splits()))
     subsets = {"validation": validation}
     if held_keys:
         subsets["held_out"] = kept.where(lambda s: s.key in held_keys)
     _complete(train)
-    return Checked(train, subsets, cache, cache.corrupt, groups)
+    return Checked(train, subsets, cache, cache.corrupt, groups, test, tuple(notes))
+
+
+def _parted(
+    usable: Samples, given: Samples | None, recipe: DataRecipe, seed: int, *, test_is_given: bool
+) -> tuple[Samples, Samples | None, Samples, list[str]]:
+    """(train, carved test or None, validation, what to say). Test goes first, so that asking for validation never changes it."""
+    train, test, notes = usable, None, []
+    carves_test = not test_is_given and recipe.test_share > 0
+    carves_validation = given is None and recipe.validation_share > 0
+    if carves_test or carves_validation:
+        _more_than_one(usable)
+    if carves_test:
+        train, test = carve(train, recipe.test_share, seed, "test")
+        notes.append(_carved("test", test, usable))
+    if given is not None:
+        return train, test, without(given, recipe.exclude), notes
+    train, validation = carve(train, recipe.validation_share, seed)
+    if carves_validation:
+        notes.append(_carved("validation", validation, usable))
+    return train, test, validation, notes
+
+
+def _carved(part: str, carved: Samples, whole: Samples) -> str:
+    lacking = [name for name, n in zip(whole.labels, carved.counts(), strict=True) if n == 0]
+    text = f"The data has no {part} part: {len(carved)} of {len(whole)} pictures were set aside for it (data.{part}_share)."
+    return text + (f" It has none of {len(lacking)} class(es): {', '.join(lacking[:5])}." if lacking else "")
 
 
 def has_kind(samples: Samples, *, small: bool) -> list[bool]:
     """For each label: does it have a small (a large) picture here."""
-    present = {s.truth for s in samples.items if s.small == small}
-    return [i in present for i in range(len(samples.labels))]
+    return [n > 0 for n in samples.where(lambda s: s.small == small).counts()]
 
 
 def _grouped(samples: Samples, cache: Cache, distance: int) -> tuple[Samples, int]:
     """Readable samples with kind and group filled in, and the number of groups of two or more."""
     good = [s for s in samples.items if s.key in cache.entries]
-    hashes = np.array([int(cache.entries[s.key].hash, 16) for s in good], np.uint64)
+    hashes = np.array([difference_hash(cache[s.key]) for s in good], np.uint64)
     groups = duplicates.groups(hashes, distance)
     items = tuple(dataclasses.replace(s, small=cache.entries[s.key].small, group=int(g)) for s, g in zip(good, groups, strict=True))
     return dataclasses.replace(samples, items=items), sum(n > 1 for n in Counter(groups.tolist()).values())
 
 
 def without(samples: Samples, exclude: tuple[str, ...]) -> Samples:
-    """Leave out classes; the rest are numbered anew."""
+    """Leave out classes and all their pictures; the rest are numbered anew."""
     labels = tuple(name for name in samples.labels if name not in exclude)
     number = {samples.labels.index(name): i for i, name in enumerate(labels)}
-    items = tuple(dataclasses.replace(s, truth=number[s.truth]) for s in samples.items if s.truth in number)
-    return Samples(labels, items)
+
+    def renumbered(truth: Any) -> Any:
+        return tuple(number[i] for i in truth) if isinstance(truth, tuple) else number[truth]
+
+    kept = (s for s in samples.items if all(i in number for i in s.label_indices))
+    return Samples(labels, tuple(dataclasses.replace(s, truth=renumbered(s.truth)) for s in kept))
 
 
 def _known_labels(recipe: DataRecipe, labels: tuple[str, ...]) -> None:
@@ -104,8 +143,17 @@ def _known_labels(recipe: DataRecipe, labels: tuple[str, ...]) -> None:
             )
 
 
+def _more_than_one(samples: Samples) -> None:
+    for name, n in zip(samples.labels, samples.counts(), strict=True):
+        if n == 1:
+            raise DataError(
+                "one_picture",
+                f"Class {name!r} has one readable picture: it cannot both teach and be tested.",
+                "Add pictures, or exclude the class: data.exclude.",
+            )
+
+
 def _complete(train: Samples) -> None:
-    present = {s.truth for s in train.items}
-    for i, name in enumerate(train.labels):
-        if i not in present:
+    for name, n in zip(train.labels, train.counts(), strict=True):
+        if n == 0:
             raise DataError("empty_class", f"Class {name!r} has no readable training picture.", "Add pictures, or exclude the class.")

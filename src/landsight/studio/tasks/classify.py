@@ -12,6 +12,7 @@ from torch import Tensor
 
 from landsight.answer.classify import ClassAnswer
 from landsight.bundle.manifest import Metric
+from landsight.errors import DataError
 from landsight.photo.prepare import ImageU8
 from landsight.studio import metrics
 from landsight.studio.data.check import Checked, has_kind
@@ -44,7 +45,14 @@ class Classify:
 
     @classmethod
     def from_data(cls, recipe: Recipe, checked: Checked) -> Classify:
-        """Labels and kinds from the training part."""
+        """Labels and kinds from the training part. Raises: DataError when a picture has several labels, or none."""
+        odd = next((s for s in checked.train.items if isinstance(s.truth, tuple)), None)
+        if odd is not None:
+            raise DataError(
+                "several_labels",
+                f"Pictures of this data have any number of labels, and classify learns one each: received {odd.name!r} with {len(odd.truth)}.",
+                "Choose a task of many labels, or give each picture one label.",
+            )
         return cls(recipe, checked.labels, has_kind(checked.train, small=False), has_kind(checked.train, small=True))
 
     @classmethod

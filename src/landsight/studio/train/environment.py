@@ -13,6 +13,7 @@ from pathlib import Path
 
 from landsight.studio import recipe as recipes
 from landsight.studio.data.check import Checked
+from landsight.studio.data.split import PARTS_NAME, parts_csv
 from landsight.studio.recipe import Recipe
 from landsight.studio.train.checkpoint import write_atomic
 
@@ -21,14 +22,15 @@ _VERSIONS = ("landsight", "torch", "numpy", "pillow", "simplejpeg", "safetensors
 
 
 def describe(recipe: Recipe, checked: Checked, out: Path, say: Callable[[str], None]) -> None:
-    """Write recipe.toml and environment.json, and say what the data amounts to."""
+    """Write recipe.toml, parts.csv (which picture went where) and environment.json, and say what the data amounts to."""
     summary = checked.summary()
     environment = {
         "commit": _commit(), "python": platform.python_version(), "machine": platform.platform(), "cores": os.cpu_count(), "data": summary,
         "versions": dict(_versions()),
     }  # fmt: skip
     write_atomic(out / "recipe.toml", recipes.to_toml(recipe).encode())
-    write_atomic(out / "environment.json", (json.dumps(environment, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomic(out / PARTS_NAME, parts_csv(checked.parts))
+    write_atomic(out / "environment.json", (json.dumps(environment, indent=1) + "\n").encode())
     counts = ", ".join(f"{name} {value}" for name, value in summary.items() if isinstance(value, int))
     say(f"{counts}; {len(checked.corrupt)} files dropped")
 

@@ -47,6 +47,8 @@ def prepare(recipe: Recipe, out: Path, say: Say) -> Prepared:
     checked = check(recipe.data, recipe.train.seed, cache_root)
     for item in checked.corrupt:
         say(f"dropped {item.name}: {item.reason}")
+    for note in checked.notes:
+        say(note)
     task: Task = resolve(TASKS, recipe.task, "task").from_data(recipe, checked)
     return Prepared(recipe, task, checked, make_trainer(recipe, task, len(checked.train)))
 

@@ -12,8 +12,10 @@ from landsight.studio.resolve import resolve
 
 #: Name of a reader -> function (recipe) -> Reader.
 READERS: dict[str, str] = {
-    "auto": "landsight.studio.data.readers.folder:from_recipe",
+    "auto": "landsight.studio.data.readers.auto:from_recipe",
     "folder": "landsight.studio.data.readers.folder:from_recipe",
+    "csv": "landsight.studio.data.readers.csv:from_recipe",
+    "idx": "landsight.studio.data.readers.idx:from_recipe",
 }
 
 

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from landsight.errors import DataError
+from landsight.studio.data.readers.parts import part_of
 from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.random import number_of
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import nearest
 
-#: What people call the validation part.
-VALIDATION_NAMES = ("validation", "valid", "val")
 #: Files that systems leave behind and nobody means as pictures.
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -33,7 +32,7 @@ class FolderReader:
         if not (self.root / "train").is_dir():
             return {"train": self.root}
         folders = {p.name: p for p in sorted(self.root.iterdir()) if p.is_dir() and not p.name.startswith(".")}
-        return {("validation" if name in VALIDATION_NAMES else name): path for name, path in folders.items()}
+        return {part_of(name): path for name, path in folders.items()}
 
     def read(self, split: str, labels: Sequence[str] | None = None) -> Samples:
         """All files of a split, sorted by name. ``labels`` (default: the folders found) fixes the order of the classes.
