@@ -181,6 +181,7 @@ class TrainRecipe:
     ``batch`` 0: the largest that fits. ``minutes`` above 0: as many epochs as fit into that time, measured at the start.
     ``early_stop``: end after so many looks without a better one (0: never). ``class_weights``: losses weighted by 1 / pictures of the class.
     ``balanced``: every class is drawn equally often. ``deterministic``: same machine, same weights, to the bit.
+    ``fit_head``: begin by fitting the head to the embeddings of the untrained body (train/fit_head.py); with no stages that is all.
     """
 
     seed: int = 0
@@ -201,6 +202,7 @@ class TrainRecipe:
     class_weights: bool = False
     balanced: bool = False
     deterministic: bool = True
+    fit_head: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,7 @@ def _check(recipe: Recipe) -> None:
         "optimise.accumulate": recipe.optimise.accumulate,
         "net.width": recipe.net.width,
         "schedule.gamma": recipe.schedule.gamma,
-        "schedule.stages": min((min(stage) for stage in recipe.schedule.stages), default=0),
+        "schedule.stages": min((min(stage) for stage in recipe.schedule.stages), default=int(recipe.train.fit_head)),
     }
     for name, number in positive.items():
         if not number > 0:

@@ -69,6 +69,10 @@ class Classify:
         image, sharp = view(image_hwc_u8, sample.small, side, self.recipe.views, rng)
         return image, {"label": np.array(sample.truth, np.int64), "sharp": np.array(sharp), "small": np.array(sample.small)}
 
+    def targets(self, sample: Sample) -> dict[str, NDArray[Any]]:
+        """As of a view that is the picture itself: a large one is sharp."""
+        return {"label": np.array(sample.truth, np.int64), "sharp": np.array(not sample.small), "small": np.array(sample.small)}
+
     def losses(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Shape: outputs["logits"] (n, k); targets label, sharp, small (n,)."""
         logits = outputs["logits"].float()

@@ -52,6 +52,10 @@ class Task(Protocol):
         """One augmented picture (side, side, 3) and its targets, moved along with it."""
         ...
 
+    def targets(self, sample: Sample) -> dict[str, NDArray[Any]]:
+        """What a picture that is shown as it is should answer: the same names and forms as from ``view``."""
+        ...
+
     def losses(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Named terms, each a scalar; the recipe's train.losses weighs them."""
         ...

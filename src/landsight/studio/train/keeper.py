@@ -36,7 +36,7 @@ class Keeper:
 
     def __call__(self, event: Event, trainer: Trainer) -> None:
         if event is Event.EPOCH:
-            self._epoch(trainer)
+            self.record(trainer)
         elif event is Event.STOPPED and trainer.step % trainer.plan.per_epoch:
             self._save(trainer)
 
@@ -51,7 +51,8 @@ class Keeper:
         self.rows, self.best = state["rows"], state["best"]
         self.latest = {subset: {name: Metric(**m) for name, m in figures.items()} for subset, figures in state["looks"].items()}
 
-    def _epoch(self, trainer: Trainer) -> None:
+    def record(self, trainer: Trainer) -> None:
+        """A row of metrics.csv, a look when one is due, and a checkpoint; before the first step too, when the head was fitted."""
         row: dict[str, Any] = {
             "epoch": trainer.epoch,
             "step": trainer.step,
@@ -61,7 +62,7 @@ class Keeper:
         }
         row["seconds"] = round(time.monotonic() - trainer.began, 1)
         every = trainer.recipe.train.evaluate_every
-        if trainer.step == trainer.plan.steps or (every and trainer.epoch % every == 0):
+        if trainer.step in (0, trainer.plan.steps) or (every and trainer.epoch % every == 0):
             row.update(self._look(trainer))
         self.rows.append(row)
         _write_csv(self.out / "metrics.csv", self.rows)

@@ -67,7 +67,9 @@ class Trainer:
 
     @property
     def side(self) -> int:
-        """Side, in pixels, of the views of the latest step."""
+        """Side, in pixels, of the views of the latest step; that of the input when there are none."""
+        if not self.plan.sides:
+            return self.recipe.input.width
         return self.plan.sides[max(0, self.step - 1) // self.plan.per_epoch]
 
     def means(self) -> dict[str, float]:

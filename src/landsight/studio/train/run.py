@@ -12,7 +12,7 @@ from landsight.errors import RecipeError
 from landsight.studio import recipe as recipes
 from landsight.studio.data.loader import TrainingViews, batches
 from landsight.studio.recipe import Recipe
-from landsight.studio.train import loop
+from landsight.studio.train import fit_head, loop
 from landsight.studio.train.checkpoint import FILE, Checkpoint, load_checkpoint
 from landsight.studio.train.environment import describe
 from landsight.studio.train.followers import followers
@@ -58,6 +58,9 @@ def train(
     if previous is not None:
         keeper.restore(trainer, previous)
         say(f"going on from step {trainer.step} of {trainer.plan.steps}")
+    elif recipe.train.fit_head:
+        fit_head.begin(prepared, say)
+        keeper.record(trainer)
     views = TrainingViews(checked.train, checked.cache, prepared.task, recipe.train.seed)
     steps = batches(views, trainer.plan, first=trainer.step, workers=recipe.train.workers)
     with Interrupt() as interrupt:
