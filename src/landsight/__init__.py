@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from landsight.answer.model import Model, Prediction, predict
     from landsight.bundle.load import Bundle
     from landsight.bundle.load import load as load_bundle
     from landsight.errors import BundleError, LandsightError, PhotoError, PlacesError, RuntimeUnavailable, UsageError, VerificationError
@@ -32,14 +33,17 @@ _PUBLIC: dict[str, str] = {
     "LandsightError": "landsight.errors:LandsightError",
     "Limits": "landsight.photo.limits:Limits",
     "Located": "landsight.whereabouts.located:Located",
+    "Model": "landsight.answer.model:Model",
     "PhotoError": "landsight.errors:PhotoError",
     "PlacesError": "landsight.errors:PlacesError",
+    "Prediction": "landsight.answer.model:Prediction",
     "Predictor": "landsight.whereabouts.predictor:Predictor",
     "RuntimeUnavailable": "landsight.errors:RuntimeUnavailable",
     "UsageError": "landsight.errors:UsageError",
     "VerificationError": "landsight.errors:VerificationError",
     "load_bundle": "landsight.bundle.load:load",
     "locate": "landsight.whereabouts.predictor:locate",
+    "predict": "landsight.answer.model:predict",
 }
 
 __all__ = [
@@ -48,8 +52,10 @@ __all__ = [
     "LandsightError",
     "Limits",
     "Located",
+    "Model",
     "PhotoError",
     "PlacesError",
+    "Prediction",
     "Predictor",
     "RuntimeUnavailable",
     "UsageError",
@@ -57,6 +63,7 @@ __all__ = [
     "__version__",
     "load_bundle",
     "locate",
+    "predict",
 ]
 
 

@@ -79,6 +79,8 @@ def test_places_takes_negative_numbers_commas_and_json(landsight: Landsight) -> 
 
 def test_verify_says_what_differs(landsight: Landsight, bundle: Path, tmp_path: Path) -> None:
     assert landsight("verify", bundle).code == 0
+    assert landsight("verify", "--bundle", bundle).out == landsight("verify", bundle).out
+    assert landsight("verify", bundle, "--bundle", bundle).code == 2
     copy = tmp_path / "copy"
     copy.mkdir()
     for path in bundle.iterdir():

@@ -1,6 +1,6 @@
 """Arrays -> answers, NumPy only, one file a task.
 
-A task's module has ``WANTS`` (the outputs it needs) and ``decode(outputs, manifest, arrays)`` (one answer a picture).
+What a task's module has is written down in ``answer.road.AnswerModule``: the outputs it needs, their decoding, and what is printed.
 """
 
 from __future__ import annotations

@@ -21,12 +21,21 @@ from landsight.answer.calibration import (
     softmax,
     three_outcomes,
 )
+from landsight.answer.road import Said
 from landsight.bundle.manifest import Manifest
 
-__all__ = ["WANTS", "ClassAnswer", "Looked", "decode"]
+__all__ = ["COLUMNS", "WANTS", "ClassAnswer", "Looked", "decode", "said", "to_json"]
 
-#: The outputs that decode needs.
+#: The outputs that decode needs; the embedding only for a bundle that carries a decision.
 WANTS: tuple[str, ...] = ("logits", "embedding")
+#: See answer.road.AnswerModule.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "label": ("label",),
+    "probability": ("probability",),
+    "known_probability": ("known_probability",),
+    "candidates": ("candidates", "label"),
+    "candidate_probabilities": ("candidates", "probability"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +54,14 @@ class ClassAnswer:
 
 
 def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> list[ClassAnswer]:
-    """Shape: outputs["logits"] (n, k), outputs["embedding"] (n, d); ``arrays`` is the bundle's arrays.npz. Returns n answers.
+    """Shape: outputs["logits"] (n, k), outputs["embedding"] (n, d), which a bundle without a decision may lack; ``arrays`` is the bundle's
+    arrays.npz. Returns n answers.
 
     Raises: BundleError when the bundle's decision is incomplete, or of another kind than this version computes.
     """
-    logits, embedding = outputs["logits"], outputs["embedding"]
+    if "logits" not in outputs:
+        raise foreign("needs the output 'logits', which its network does not have")
+    logits = outputs["logits"]
     if logits.shape[1] != len(manifest.labels):
         raise foreign(f"names {len(manifest.labels)} labels, but its network tells {logits.shape[1]}")
     temperature = _temperature(manifest)
@@ -57,6 +69,9 @@ def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, array
     orders = np.argsort(-probabilities, axis=1, kind="stable")
     if not manifest.decision:
         return [ClassAnswer(p, order, None, None, None) for p, order in zip(probabilities, orders, strict=True)]
+    if "embedding" not in outputs:
+        raise foreign("needs the output 'embedding', which its network does not have")
+    embedding = outputs["embedding"]
     require_decision(manifest.decision, arrays, width=embedding.shape[1])
     with np.errstate(all="ignore"):  # numbers of a stranger may overflow; that is said below, once
         features = known_features(logits, embedding, temperature=temperature, decision=manifest.decision, arrays=arrays)
@@ -69,6 +84,32 @@ def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, array
         ClassAnswer(p, order, float(k), float(q), said)
         for p, order, k, q, said in zip(probabilities, orders, known, place, looked, strict=True)
     ]
+
+
+def to_json(answer: ClassAnswer | None, manifest: Manifest, *, top_k: int) -> dict[str, Any]:
+    """See answer.road.AnswerModule. ``label`` is null when the picture shows none of them; ``candidates`` are listed all the same."""
+    if answer is None:
+        return {"outcome": "error", "label": None, "probability": None, "known_probability": None, "candidates": []}
+    best = [
+        {"rank": rank, "label": manifest.labels[index], "probability": float(answer.probabilities[index])}
+        for rank, index in enumerate(answer.order[:top_k].tolist(), start=1)
+    ]
+    is_known = answer.looked in (None, "landmark")
+    return {
+        "outcome": "answered" if is_known else "unknown",
+        "label": best[0]["label"] if is_known else None,
+        "probability": best[0]["probability"] if is_known else None,
+        "known_probability": answer.known_probability,
+        "candidates": best,
+    }
+
+
+def said(line: Mapping[str, Any]) -> Said:
+    """See answer.road.AnswerModule."""
+    candidates = tuple((str(c["label"]), float(c["probability"])) for c in line["candidates"])
+    if line["outcome"] == "unknown":
+        return Said("none of the labels", None, candidates)
+    return Said(line["label"], line["probability"], candidates[1:])
 
 
 def _temperature(manifest: Manifest) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landsight.answer.classify import ClassAnswer
-from landsight.answer.road import answer_module
+from landsight.answer.road import answer_module, wants
 from landsight.bundle.load import Bundle, load, sha256_of
 from landsight.bundle.manifest import Manifest
 from landsight.bundle.verify import FileReport, verify_files
@@ -150,7 +150,7 @@ def _pixels(item: Item) -> NDArray[np.uint8]:
 def _answer(bundle: Bundle, engine: Engine, prepared_hwc_u8: NDArray[np.uint8]) -> tuple[ClassAnswer, NDArray[np.float32]]:
     """One picture alone: (answer, embedding (d,)); answer.road, kept apart here because the embedding is compared too."""
     module = answer_module(bundle.manifest.task)
-    outputs = engine.run(normalise(prepared_hwc_u8[None], bundle.manifest.input), module.WANTS)
+    outputs = engine.run(normalise(prepared_hwc_u8[None], bundle.manifest.input), wants(bundle.manifest))
     embedding = outputs["embedding"][0] if "embedding" in outputs else np.zeros(0, np.float32)
     return module.decode(outputs, bundle.manifest, bundle.arrays)[0], embedding
 

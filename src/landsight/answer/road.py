@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -17,13 +18,36 @@ from landsight.photo.prepare import normalise
 from landsight.runtime.engine import Engine
 
 
-class AnswerModule(Protocol):
-    """What a file of ``answer`` offers for its task."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer in words, for people: ``text``, how sure (``probability``, None where there is no one number), what else it may be."""
 
+    text: str
+    probability: float | None = None
+    others: tuple[tuple[str, float], ...] = ()
+
+
+class AnswerModule(Protocol):
+    """What a file of ``answer`` offers for its task. Verbs know nothing else of a task."""
+
+    #: The outputs that decode needs. Those that a bundle does not have are left out (``wants``); decode says what it cannot do without.
     WANTS: tuple[str, ...]
+    #: Of the CSV of ``landsight predict``: column -> where it stands in the line.
+    COLUMNS: dict[str, tuple[str, ...]]
 
     def decode(self, outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> list[Any]:
         """One answer a row of the outputs."""
+        ...
+
+    def to_json(self, answer: Any | None, manifest: Manifest, *, top_k: int) -> dict[str, Any]:
+        """The task's own part of a line of ``landsight predict``, the same keys for every answer: ``outcome`` ("answered", "unknown") first.
+
+        None: a photo that could not be read; the outcome is "error" then, everything else null or empty.
+        """
+        ...
+
+    def said(self, line: Mapping[str, Any]) -> Said:
+        """A line with the outcome "answered" or "unknown" in words."""
         ...
 
 
@@ -38,8 +62,16 @@ def answer_module(task: str) -> AnswerModule:
     return cast("AnswerModule", import_module(name))
 
 
+def wants(manifest: Manifest) -> tuple[str, ...]:
+    """Which outputs to ask an engine for: what the task needs, less what a bundle that names its outputs does not have.
+
+    A model of somebody else may tell nothing but logits; its decoder then does without the rest, or says that it cannot.
+    """
+    needed = answer_module(manifest.task).WANTS
+    return tuple(name for name in needed if not manifest.outputs or name in manifest.outputs) or needed
+
+
 def answer_batch(prepared_nhwc_u8: NDArray[np.uint8], bundle: Bundle, engine: Engine) -> list[Any]:
     """Shape: prepared_nhwc_u8 (n, height, width, channels) uint8 from photo.prepare; returns n answers of the bundle's task."""
-    module = answer_module(bundle.manifest.task)
-    outputs = engine.run(normalise(prepared_nhwc_u8, bundle.manifest.input), module.WANTS)
-    return module.decode(outputs, bundle.manifest, bundle.arrays)
+    outputs = engine.run(normalise(prepared_nhwc_u8, bundle.manifest.input), wants(bundle.manifest))
+    return answer_module(bundle.manifest.task).decode(outputs, bundle.manifest, bundle.arrays)

@@ -21,6 +21,9 @@ from landsight.errors import BundleError
 MANIFEST_NAME = "bundle.json"
 ARRAYS_NAME = "arrays.npz"
 
+#: Where a run folder keeps its bundle.
+RUN_BUNDLE = "bundle"
+
 #: A manifest of 10,000 labels with places takes about 2 MB; far above that is no manifest.
 MAX_MANIFEST_BYTES = 16_000_000
 #: Uncompressed size of all arrays together; a patch memory of 100,000 x 1,536 halves takes 0.3 GB.
@@ -69,14 +72,21 @@ def shipped_path() -> Path:
     return Path(__file__).with_name("world")
 
 
+def bundle_root(path: Path) -> Path:
+    """The bundle folder that is meant: ``path`` itself, or bundle/ in it, where a run folder keeps what was exported of it."""
+    if not (path / MANIFEST_NAME).exists() and (path / RUN_BUNDLE / MANIFEST_NAME).is_file():
+        return path / RUN_BUNDLE
+    return path
+
+
 def load(path: Path | str | None = None, *, check_files: bool = True) -> Bundle:
-    """Open a bundle; None opens the one that is shipped.
+    """Open a bundle, also that of a run folder; None opens the one that is shipped.
 
     ``check_files`` False reads bundle.json only, for bundle.verify, which reports each file that is wrong; every other caller leaves it
     True. Cost of True: reads every listed file once (sha256: 17 ms for 20 MB on a processor with SHA instructions).
     Raises: BundleError (bundle_missing, bundle_foreign, bundle_newer, bundle_incomplete, bundle_tampered).
     """
-    root = shipped_path() if path is None else Path(path)
+    root = shipped_path() if path is None else bundle_root(Path(path))
     text = _read_manifest(root)
     try:
         manifest = Manifest.from_json(text.decode("utf-8"))
@@ -123,9 +133,11 @@ def _read_manifest(root: Path) -> bytes:
             "bundle_missing", f"There is no bundle at {root}.", "Give a folder that `landsight export` made, or leave --bundle out."
         )
     if not path.is_file():
+        is_run = (root / "recipe.toml").is_file()
         raise BundleError(
-            "bundle_foreign", f"{root} is no bundle: it has no {MANIFEST_NAME}.", "Give a folder that `landsight export` made."
-        )
+            "bundle_foreign", f"{root} is no bundle: it has no {MANIFEST_NAME}.",
+            f"It is a run that was not exported: `landsight export {root}` makes its bundle." if is_run else _GIVE_EXPORTED,
+        )  # fmt: skip
     try:
         size = path.stat().st_size
         if size > MAX_MANIFEST_BYTES:

@@ -20,6 +20,7 @@ EXIT_INTERRUPTED: Final = 130
 #: name -> ("module:command", short help). `landsight --help` reads only this table, so it stays fast.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "locate": ("landsight.cli.locate:locate", "Say where photos were taken, or what they show."),
+    "predict": ("landsight.cli.predict:predict", "Say what photos show, with the labels of a bundle."),
     "places": ("landsight.cli.places:places", "Name the country and city of a coordinate."),
     "verify": ("landsight.cli.verify:verify", "Check that a bundle is whole and answers as it was trained."),
     "doctor": ("landsight.cli.doctor:doctor", "Show what is installed, and measure which runtime is fastest."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TextIO
 
 Line = dict[str, Any]
@@ -14,7 +14,7 @@ class Writer(Protocol):
     """Writes one photo after the other; ``close`` ends the document, also after an interruption."""
 
     def write(self, line: Line) -> None:
-        """One photo, as ``Located.to_line`` gives it."""
+        """One photo, as ``to_line`` of the answer gives it."""
         ...
 
     def close(self) -> None:
@@ -35,6 +35,25 @@ class JsonLines:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+class Json:
+    """One JSON document: a list with an object a photo, each on a line of its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._separator = "\n"
+        stream.write("[")
+
+    def write(self, line: Line) -> None:
+        """One object, written and flushed in one go."""
+        self._stream.write(self._separator + json.dumps(line, ensure_ascii=False, allow_nan=False))
+        self._stream.flush()
+        self._separator = ",\n"
+
+    def close(self) -> None:
+        """End the list."""
+        self._stream.write("\n]\n")
 
 
 #: CSV column -> where it stands in the line. docs/cli.md lists them; a test holds both together.
@@ -70,16 +89,17 @@ CSV_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Csv:
-    """RFC 4180 with a header line; an empty cell is null; several warnings are joined with ";"."""
+    """RFC 4180 with a header line; an empty cell is null; several warnings are joined with ";". ``columns``: as CSV_COLUMNS."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, columns: Mapping[str, tuple[str, ...]] = CSV_COLUMNS) -> None:
         self._stream = stream
+        self._columns = columns
         self._rows = csv.writer(stream, lineterminator="\r\n")
-        self._rows.writerow(CSV_COLUMNS)
+        self._rows.writerow(columns)
 
     def write(self, line: Line) -> None:
         """One row."""
-        self._rows.writerow([_cell(line, where) for where in CSV_COLUMNS.values()])
+        self._rows.writerow([_cell(line, where) for where in self._columns.values()])
         self._stream.flush()
 
     def close(self) -> None:

@@ -12,8 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from landsight.answer.line import SURROGATES
 from landsight.cli.safe_text import visible
-from landsight.whereabouts.located import SURROGATES
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -48,25 +48,19 @@ class PeopleTable:
         rest = console.width - _SURE_WIDTH - _HOW_WIDTH - 6 - (_LINK_WIDTH + 2 if self._wide else 0)
         self._photo_width = max(12, rest * 2 // 5)
         self._place_width = max(12, rest - self._photo_width)
-
-        self._begin()
-
-    def _begin(self) -> None:
-        if self._folder:
-            self._console.print(Text(f"in {visible(self._folder)}", style="dim"), soft_wrap=True)
-        heading = self._grid()
-        names = ("photo", "place", "how we know", "how sure", *(("map",) if self._wide else ()))
-        heading.add_row(*(Text(name, style="bold") for name in names))
-        self._console.print(heading)
-        self._console.print(Text("─" * min(self._console.width, 160), style="dim"))
+        begin(console, folder, self._grid(), ("photo", "place", "how we know", "how sure", *(("map",) if self._wide else ())))
 
     def write(self, line: Line) -> None:
         """One photo: its row, the map link when there is no room beside it, then remarks. One print, so a bar is redrawn once."""
         place, how, sure, style = headline(line)
         link = map_link(line)
         grid = self._grid()
-        photo = line["path"].removeprefix(f"{self._folder}/") if self._folder else line["path"]
-        cells = [Text(visible(photo), overflow="fold"), Text(visible(place), style=style), Text(how), Text(sure, justify="right")]
+        cells = [
+            Text(visible(shown_path(line["path"], self._folder)), overflow="fold"),
+            Text(visible(place), style=style),
+            Text(how),
+            Text(sure, justify="right"),
+        ]
         grid.add_row(*cells, *((Text(link or "", style="dim"),) if self._wide else ()))
         under: list[RenderableType] = []
         if link and not self._wide:
@@ -83,6 +77,20 @@ class PeopleTable:
         for width in (self._photo_width, self._place_width, _HOW_WIDTH, _SURE_WIDTH, *((_LINK_WIDTH,) if self._wide else ())):
             grid.add_column(width=width, overflow="fold")
         return grid
+
+
+def begin(console: Console, folder: str | None, heading: Table, names: Sequence[str]) -> None:
+    """The folder that all photos share, the heading, and a line under it."""
+    if folder:
+        console.print(Text(f"in {visible(folder)}", style="dim"), soft_wrap=True)
+    heading.add_row(*(Text(name, style="bold") for name in names))
+    console.print(heading)
+    console.print(Text("─" * min(console.width, 160), style="dim"))
+
+
+def shown_path(path: str, folder: str | None) -> str:
+    """A path below the folder that was said once already."""
+    return path.removeprefix(f"{folder}/") if folder else path
 
 
 def common_folder(paths: Sequence[Path]) -> str | None:

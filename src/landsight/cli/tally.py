@@ -1,17 +1,20 @@
-"""Counting what a run of locate met, and the one line that says so."""
+"""Counting what a run over photos met, and the one line that says so."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_WORDS = {
+#: Outcome -> how it is counted in words (one, several): of locate, and of predict.
+LOCATED_WORDS = {
     "gps": ("by position in the file", "by position in the file"),
     "landmark": ("landmark", "landmarks"),
     "unknown_place": ("unknown place", "unknown places"),
     "not_a_place": ("not a place", "not a place"),
 }
+ANSWERED_WORDS = {"answered": ("answered", "answered"), "unknown": ("unknown", "unknown")}
 NOT_A_PHOTO = "not_a_photo"
 SIDECAR_REFUSED = "sidecar_refused"
 
@@ -20,9 +23,10 @@ SIDECAR_REFUSED = "sidecar_refused"
 class Tally:
     """Outcomes, errors by code, and files that are no photos and were only met while walking a folder (``others``).
 
-    ``refused_sidecars``: photos whose sidecar was asked for and could not be written.
+    ``words``: outcome -> its name for one photo and for several. ``refused_sidecars``: photos whose sidecar was asked for and could not be written.
     """
 
+    words: Mapping[str, tuple[str, str]] = field(default_factory=lambda: LOCATED_WORDS)
     outcomes: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
@@ -38,7 +42,7 @@ class Tally:
         self.outcomes[line["outcome"]] += 1
         if error is not None:
             self.errors[error["code"]] += 1
-        self.conflicts += bool(line["conflicts"])
+        self.conflicts += bool(line.get("conflicts"))
         self.refused_sidecars += any(warning["code"] == SIDECAR_REFUSED for warning in line["warnings"])
 
     @property
@@ -53,7 +57,7 @@ class Tally:
 
     def sentence(self) -> str:
         """Such as "12 photos: 5 by position in the file, 4 landmarks, 1 unknown place, 1 not a place, 1 error (damaged)"."""
-        parts = [f"{count} {_WORDS[name][count != 1]}" for name in _WORDS if (count := self.outcomes[name])]
+        parts = [f"{count} {self.words[name][count != 1]}" for name in self.words if (count := self.outcomes[name])]
         if count := self.outcomes["error"]:
             kinds = ", ".join(code if n == count == 1 else f"{n} {code}" for code, n in sorted(self.errors.items()))
             parts.append(f"{count} {'error' if count == 1 else 'errors'} ({kinds})")

@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING
 
 import click
 
+from landsight.cli.options import bundle_option
 from landsight.cli.safe_text import visible
-from landsight.errors import VerificationError
+from landsight.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
     from landsight.answer.replay import Replay, VerifyReport
 
 
 @click.command()
-@click.argument("bundle", type=click.Path(path_type=Path), required=False)
-def verify(bundle: Path | None) -> None:
+@click.argument("folder", metavar="[BUNDLE]", type=click.Path(path_type=Path), required=False)
+@bundle_option
+def verify(folder: Path | None, bundle: Path | None) -> None:
     """Compare every file of BUNDLE with its hash, and replay the stored answers. Without BUNDLE: the shipped one.
 
     Exit code 0: all as it should be, 1: something differs, 3: this is no bundle.
     """
     from landsight.answer.replay import verify as verify_bundle
 
-    report = verify_bundle(bundle)
+    if folder is not None and bundle is not None:
+        raise UsageError("two_bundles", f"Two bundles were named: received {folder} and --bundle {bundle}.", "Name one of them.")
+    report = verify_bundle(folder or bundle)
     for line in describe(report):
         click.echo(line)
     if not report.ok:

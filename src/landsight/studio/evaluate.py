@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landsight.answer.road import answer_module
+from landsight.answer.road import answer_module, wants
 from landsight.bundle.load import MANIFEST_NAME, load
 from landsight.bundle.manifest import Manifest, Metric
 from landsight.errors import PhotoError, UsageError
@@ -114,7 +114,7 @@ def evaluate_engine(
     def dropped(number: int, error: PhotoError) -> None:
         unreadable.append((samples.items[number].name, str(error)))
 
-    outputs = collect_outputs(engine, samples.items, manifest.input, module.WANTS, on_error=dropped, pool=pool)
+    outputs = collect_outputs(engine, samples.items, manifest.input, wants(manifest), on_error=dropped, pool=pool)
     index = outputs.pop("index").astype(np.int64)
     answers = module.decode(outputs, manifest, arrays) if len(index) else []  # type: ignore[arg-type]
     metrics = resolve(TASKS, manifest.task, "task").score(answers, [samples.items[i].truth for i in index])

@@ -55,7 +55,7 @@ def decide(found: Findings, manifest: Manifest | None, *, top_k: int, gps: bool,
         evidence=(*(stood.evidence if gps else ()), *(shown_evidence(seen, manifest.name) if seen and manifest else ())),
         conflicts=_conflicts(camera, seen),
         warnings=_unique((*stood.warnings, *found.warnings)),
-        error=Problem(error.code, error.reason, error.advice) if error else None,
+        error=Problem.of(error) if error else None,
         facts=found.facts,
     )
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from landsight.answer.line import SURROGATES, Problem, clean
 from landsight.photo.facts import Facts, PhotoWarning, PositionSource
 from landsight.places.place import Place
 from landsight.whereabouts.evidence import Evidence
 
-#: What Python puts into a file name for bytes that are not UTF-8, and what broken metadata may carry: not writable as UTF-8.
-SURROGATES = re.compile("[\ud800-\udfff]")
+__all__ = ["SCHEMA_VERSION", "SURROGATES", "Camera", "Candidate", "Conflict", "Located", "Looked", "Outcome", "Problem", "Shown"]
 
 #: The version of the line. A line changes only together with this number.
 SCHEMA_VERSION = 1
@@ -72,15 +70,6 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Why there is no answer: ``code`` is a key of errors.PHOTO_CODES."""
-
-    code: str
-    reason: str
-    advice: str
-
-
-@dataclass(frozen=True, slots=True)
 class Located:
     """Where a photo was taken and what it shows, with the evidence.
 
@@ -104,7 +93,7 @@ class Located:
 
     def to_line(self) -> dict[str, Any]:
         """JSON-ready, exactly the contract's line: every number finite or None, every text valid UTF-8."""
-        line: dict[str, Any] = _clean(
+        line: dict[str, Any] = clean(
             {
                 "schema_version": SCHEMA_VERSION,
                 "path": self.path,
@@ -119,7 +108,7 @@ class Located:
                 ],
                 "conflicts": [_fields(c, ("kind", "distance_m", "probability")) for c in self.conflicts],
                 "warnings": [_fields(w, ("code", "text")) for w in self.warnings],
-                "error": _fields(self.error, ("code", "reason", "advice")) if self.error else None,
+                "error": self.error.to_dict() if self.error else None,
             }
         )
         return line
@@ -140,16 +129,3 @@ def _label_line(item: Shown | Candidate | None, more: tuple[str, ...]) -> dict[s
 
 def _fields(item: object, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(item, name) for name in names}
-
-
-def _clean(value: Any) -> Any:
-    """Make a value safe for JSON in UTF-8: numbers finite or None, undecodable parts of file names shown as the replacement character."""
-    if isinstance(value, str):
-        return value if value.isascii() else SURROGATES.sub("\ufffd", value)
-    if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return value

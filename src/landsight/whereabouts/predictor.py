@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from landsight.answer.road import answer_batch, answer_module
-from landsight.bundle.load import Bundle, load
+from landsight.answer.looker import Looker, Source
+from landsight.bundle.load import load
 from landsight.errors import UsageError
-from landsight.photo.beside import find as find_sidecar
 from landsight.photo.limits import Limits
-from landsight.runtime.engine import Engine
-from landsight.runtime.stream import BATCH, FACTS, FACTS_AND_PREPARED, Item, Pool
+from landsight.runtime.stream import Item
 from landsight.whereabouts.decide import Findings, decide
 from landsight.whereabouts.located import Located
 
 if TYPE_CHECKING:
     from landsight.places.place import Place
-
-#: A photo: a path, or the bytes of a file.
-Source = str | os.PathLike[str] | bytes
-
-#: Most pictures that the network is given at once. Engines run them one by one (runtime.pieces), so more would only delay answers.
-LOOK_AT_ONCE: Final = 16
-#: Photos taken ahead of the one whose answer is handed out: enough that workers never wait while the network runs, few in memory.
-_AHEAD: Final = 64
-#: Batches given to the network at once: while it runs one, the answers of the one before are weighed and handed out.
-_LOOKING: Final = 2
-#: A predictor that has looked at more pictures than this measures which engine is fastest here, for the runs to come.
-MEASURE_AFTER: Final = 200
-_MEASURE_S: Final = 0.3
 
 
 class Predictor:
@@ -70,72 +51,33 @@ class Predictor:
         if not (gps or pixels):
             raise UsageError("nothing_to_do", "Neither position nor pixels may be looked at.", "Leave one of them on.")
         self._top_k, self._gps = top_k, gps
-        self._bundle = load(None if bundle is None else Path(bundle)) if pixels else None
-        if self._bundle is not None:
-            answer_module(self._bundle.manifest.task)
-        preparation = self._bundle.manifest.input if self._bundle else None
-        self._pool = Pool(preparation, limits=limits or Limits.from_environment(), workers=workers)
-        self._looked = 0
-        self._may_measure = runtime == "auto" and precision is None
-        # One thread has the engine: it opens it while the first photos are decoded, and then looks at one batch after the other.
-        self._network = ThreadPoolExecutor(1, thread_name_prefix="landsight-network")
-        self._engine = self._network.submit(_open_engine, self._bundle, runtime, precision, threads) if self._bundle else None
+        opened = load(None if bundle is None else Path(bundle)) if pixels else None
+        self._manifest = opened.manifest if opened else None
+        self._looker = Looker(opened, workers=workers, limits=limits, runtime=runtime, precision=precision, threads=threads)
 
     def locate(self, source: Source, *, name: str | None = None) -> Located:
         """One photo; ``name`` is what to call bytes in ``Located.path``.
 
         What is wrong with the photo is in ``Located.error``; only errors of bundle or runtime are raised.
         """
-        items = [self._submit(source, name).result()]
-        return self._settle(items, self._looked_at(items).result())[0]
+        return self._settle(*self._looker.look(source, name=name))
 
     def locate_many(self, sources: Iterable[Source]) -> Iterator[Located]:
         """One Located a source, in order, streaming with flat memory; ``sources`` may be endless.
 
         Sources are taken from the iterable up to 64 ahead (256 a worker without pixels). Closing the iterator drops what is under way.
         """
-        remaining = iter(sources)
-        ahead = _AHEAD if self._bundle else self._pool.workers * BATCH * 4
-        waiting: deque[Future[Item]] = deque()
-        looking: deque[tuple[list[Item], Future[list[Any]]]] = deque()
-        try:
-            while True:
-                room = ahead - len(waiting) - sum(len(items) for items, _ in looking)
-                waiting.extend(self._submit(source) for source in itertools.islice(remaining, room))
-                if waiting and len(looking) < _LOOKING and (waiting[0].done() or not looking):
-                    items = _ready(waiting)
-                    looking.append((items, self._looked_at(items)))
-                elif looking:
-                    items, answers = looking.popleft()
-                    yield from self._settle(items, answers.result())
-                else:
-                    return
-        finally:
-            for future in waiting:
-                future.cancel()
-            for _, answers in looking:
-                answers.cancel()
+        with closing(self._looker.look_many(sources)) as looks:
+            for item, answer in looks:
+                yield self._settle(item, answer)
 
     def describe(self) -> dict[str, Any]:
         """What answers: bundle, bundle_hash, task, labels (how many), runtime, precision. Waits for the engine; all None without pixels."""
-        if self._bundle is None or self._engine is None:
-            return dict.fromkeys(("bundle", "bundle_hash", "task", "labels", "runtime", "precision"))
-        runtime, _, precision = self._engine.result().name.partition(" ")
-        manifest = self._bundle.manifest
-        return {
-            "bundle": manifest.name,
-            "bundle_hash": self._bundle.bundle_hash,
-            "task": manifest.task,
-            "labels": len(manifest.labels),
-            "runtime": runtime,
-            "precision": precision,
-        }
+        return self._looker.describe()
 
     def close(self) -> None:
         """End the workers; what is under way is dropped. Safe to call twice."""
-        self._pool.close(wait=False)
-        # A runtime that is still loading must not meet the end of the interpreter.
-        self._network.shutdown(cancel_futures=True)
+        self._looker.close()
 
     def __enter__(self) -> Self:
         return self
@@ -143,54 +85,10 @@ class Predictor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _submit(self, source: Source, name: str | None = None) -> Future[Item]:
-        wants = FACTS_AND_PREPARED if self._bundle else FACTS
-        if isinstance(source, bytes):
-            return self._pool.submit(source, wants, name=name)
-        path = Path(source)
-        # The text as it was given: Path would turn "./a.jpg" into "a.jpg".
-        return self._pool.submit(path, wants, sidecar=find_sidecar(path), name=name or os.fspath(source))
-
-    def _settle(self, items: list[Item], answers: list[Any]) -> list[Located]:
-        """Weigh all evidence about each photo."""
-        manifest = self._bundle.manifest if self._bundle else None
-        return [
-            decide(
-                Findings(item.name, item.facts, answer=answer, error=item.error, warnings=item.warnings),
-                manifest,
-                top_k=self._top_k,
-                gps=self._gps,
-                place_of=_place_of,
-            )
-            for item, answer in zip(items, answers, strict=True)
-        ]
-
-    def _looked_at(self, items: list[Item]) -> Future[list[Any]]:
-        """What the network will answer; at once when there is nothing to look at."""
-        if any(item.prepared is not None for item in items):
-            return self._network.submit(self._look, items)
-        nothing: Future[list[Any]] = Future()
-        nothing.set_result([None] * len(items))
-        return nothing
-
-    def _look(self, items: list[Item]) -> list[Any]:
-        """The network's answers; None for a photo without pixels. Runs on the network's own thread."""
-        answers: list[Any] = [None] * len(items)
-        rows = [row for row, item in enumerate(items) if item.prepared is not None]
-        if rows and self._bundle is not None and self._engine is not None:
-            batch = np.stack([items[row].prepared for row in rows])  # type: ignore[misc]  # rows are those that have one
-            found = answer_batch(batch, self._bundle, self._engine.result())
-            for row, answer in zip(rows, found, strict=True):
-                answers[row] = answer
-            self._measure_once(len(rows))
-        return answers
-
-    def _measure_once(self, looked: int) -> None:
-        """After many pictures, once: this run keeps its engine, so that all its answers are of one kind."""
-        self._looked += looked
-        if self._looked > MEASURE_AFTER and self._may_measure and self._bundle is not None:
-            self._may_measure = False
-            _remember_fastest(self._bundle)
+    def _settle(self, item: Item, answer: Any | None) -> Located:
+        """Weigh all evidence about one photo."""
+        found = Findings(item.name, item.facts, answer=answer, error=item.error, warnings=item.warnings)
+        return decide(found, self._manifest, top_k=self._top_k, gps=self._gps, place_of=_place_of)
 
 
 def locate(source: Source, **options: Any) -> Located:
@@ -199,31 +97,7 @@ def locate(source: Source, **options: Any) -> Located:
         return predictor.locate(source)
 
 
-def _ready(waiting: deque[Future[Item]]) -> list[Item]:
-    """The next item, waited for, and those behind it that are read already: never waits to fill a batch."""
-    items = [waiting.popleft().result()]
-    while waiting and len(items) < LOOK_AT_ONCE and waiting[0].done():
-        items.append(waiting.popleft().result())
-    return items
-
-
 def _place_of(latitude: float, longitude: float) -> Place | None:
     from landsight.places.reverse import reverse
 
     return reverse(latitude, longitude)
-
-
-def _open_engine(bundle: Bundle, runtime: str, precision: str | None, threads: int | None) -> Engine:
-    """Runs on a thread of its own, so that the first photos are decoded meanwhile."""
-    from landsight.runtime.choose import pick
-
-    _ = bundle.arrays  # read here rather than before the first answer
-    return pick(bundle, runtime=None if runtime == "auto" else runtime, precision=precision, threads=threads)
-
-
-def _remember_fastest(bundle: Bundle) -> None:
-    """Measure and remember, unless that was done before for this bundle, processor and these versions (contracts: files)."""
-    from landsight.runtime.choose import measure, recall, remember
-
-    if not recall(bundle):
-        remember(bundle, measure(bundle, seconds=_MEASURE_S))
