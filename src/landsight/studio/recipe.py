@@ -55,7 +55,8 @@ class ViewsRecipe:
     (log-uniform), mostly passed through JPEG, and enlarged again, so that size, blur and compression tell nothing about the source.
     ``square_crop``: chance that the crop is square in the picture's own pixels before max_aspect is applied (needs data.working_shape = "fit").
 
-    ``affine``: chance of one random shift (share of the side), scale and shear (degrees). ``hue``: largest turn of the colour circle.
+    ``affine``: chance of one random shift (share of the side), scale and shear (degrees). ``hue``: largest turn of the colour circle, as a
+    part of a full turn (0.5: any hue).
     ``policy`` comes after all of these: AutoAugment, RandAugment with num_ops and magnitude (0 to 30), or TrivialAugment.
     ``erase``: chance that a rectangle of ``erase_area`` (shares of the view) is replaced by noise.
     """
@@ -154,7 +155,7 @@ class OptimiseRecipe:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRecipe:
-    """``stages``: (side of the training view in pixels, epochs), one after the other. ``floor``: last rate as a share of the highest.
+    """``stages``: (side of the training view in pixels, the longer one when the input is not square; epochs), one after the other. ``floor``: last rate as a share of the highest.
 
     ``name``: constant, cosine, one_cycle, step, plateau. ``milestones``: epochs after which "step" multiplies the rate by ``gamma``; "plateau"
     does so when the loss on validation has not fallen for ``patience`` looks.
@@ -297,6 +298,8 @@ def _check(recipe: Recipe) -> None:
         "net.last_blocks": recipe.net.last_blocks, "net.values": recipe.net.values, "net.unfreeze_epochs": recipe.net.unfreeze_epochs,
         "schedule.patience": recipe.schedule.patience, "views.num_ops": recipe.views.num_ops, "views.magnitude": recipe.views.magnitude,
     }  # fmt: skip
+    if recipe.views.magnitude > 30:
+        raise RecipeError("bad_value", f"views.magnitude must be 0 to 30: received {recipe.views.magnitude}.", "9 is usual.")
     for name, number in natural.items():
         if not number >= 0:
             raise RecipeError("bad_value", f"{name} must not be below 0: received {number}.", "Correct the recipe or the --set.")

@@ -83,7 +83,8 @@ class Cache:
         self.corrupt = tuple(Corrupt(**c) for c in index["corrupt"])
         self.digest: str = index["digest"]
         path = folder / "pixels.u8"
-        self._pixels: NDArray[np.uint8] = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.zeros(0, np.uint8)
+        # A plain view of the mapped pages: slicing a memmap itself costs more than making a small view.
+        self._pixels: NDArray[np.uint8] = np.asarray(np.memmap(path, np.uint8, "r")) if path.stat().st_size else np.zeros(0, np.uint8)
 
     def __getitem__(self, key: int) -> ImageU8:
         """Shape: (h, w, 3) uint8, read-only. Raises: KeyError for a picture that is corrupt or foreign."""

@@ -26,7 +26,7 @@ Address = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Shape: image_nhwc_u8 (n, side, side, 3) uint8; each target has n rows."""
+    """Shape: image_nhwc_u8 (n, height, width, c) uint8, c = 1 for grey input; each target has n rows."""
 
     image_nhwc_u8: Tensor
     targets: dict[str, Tensor]

@@ -66,7 +66,7 @@ class Classify:
 
     def view(self, image_hwc_u8: ImageU8, sample: Sample, side: int, rng: np.random.Generator) -> tuple[ImageU8, dict[str, NDArray[Any]]]:
         """Targets: label (int64), sharp and small (bool)."""
-        image, sharp = view(image_hwc_u8, sample.small, side, self.recipe.views, rng)
+        image, sharp = view(image_hwc_u8, sample.small, side, self.recipe.views, rng, like=self.recipe.input)
         return image, {"label": np.array(sample.truth, np.int64), "sharp": np.array(sharp), "small": np.array(sample.small)}
 
     def targets(self, sample: Sample) -> dict[str, NDArray[Any]]:

@@ -49,7 +49,7 @@ class Task(Protocol):
         ...
 
     def view(self, image_hwc_u8: ImageU8, sample: Sample, side: int, rng: np.random.Generator) -> tuple[ImageU8, dict[str, NDArray[Any]]]:
-        """One augmented picture (side, side, 3) and its targets, moved along with it."""
+        """One augmented picture (height, width, c) of ``views.view_size(side, input)`` and its targets, moved along with it."""
         ...
 
     def targets(self, sample: Sample) -> dict[str, NDArray[Any]]:
