@@ -41,7 +41,7 @@ def save_run(run: Path, root: Path, net: str, side: int) -> Recipe:
     }
     recipe = from_dict(data)
     torch.manual_seed(0)
-    made = table.build(recipe.net, 3)
+    made = table.build(recipe.net, 3, recipe.input)
     # An untrained head says nearly the same of all; make it say something.
     torch.nn.init.normal_(made.head.weight, std=0.5)
     state = {"recipe": asdict(recipe), "task": Classify(recipe, LABELS, [True] * 3, [True] * 3).state()}

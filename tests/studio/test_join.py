@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Path:
     """A run of the pretrained network whose last blocks were moved a little."""
     recipe = from_dict({"net": {"name": "efficientnet_lite0"}, "input": {"width": 64, "height": 48}})
     torch.manual_seed(0)
-    net = table.build(recipe.net, 3)
+    net = table.build(recipe.net, 3, recipe.input)
     with torch.no_grad():
         for name, parameter in net.named_parameters():
             if name.startswith(("blocks.9.", "last.", "head.")) and parameter.ndim > 1:
@@ -94,7 +94,7 @@ def test_the_share_is_the_likeliest_on_validation() -> None:
 def test_only_the_network_with_branches_can_be_joined(tmp_path: Path) -> None:
     recipe = from_dict({"net": {"name": "cnn", "frozen_blocks": 0}})
     state = {"recipe": asdict(recipe), "task": Classify(recipe, LABELS, [True] * 3, [True] * 3).state()}
-    net = table.build(recipe.net, 3)
+    net = table.build(recipe.net, 3, recipe.input)
     save_checkpoint(tmp_path / "run" / "last", Checkpoint({f"net.{n}": t for n, t in net.state_dict().items()}, state))
     with pytest.raises(TypeError, match="EfficientNet-Lite0"):
         join.begin(tmp_path / "run", tmp_path / "joined")

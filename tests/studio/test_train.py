@@ -64,12 +64,12 @@ def test_average_by_hand() -> None:
 
 
 def test_head_has_its_own_rate_and_frozen_weights_none() -> None:
-    recipe = tiny_recipe(Path("none"), "net.frozen_blocks=1").net
-    net = table.build(recipe, 3)
+    recipe = tiny_recipe(Path("none"), "net.frozen_blocks=1")
+    net = table.build(recipe.net, 3, recipe.input)
     made = optimiser(net, OptimiseRecipe(rate=0.1, head_factor=4.0))
     body, head = made.param_groups
     assert (body["lr"], head["lr"]) == (0.1, 0.4)
-    assert [tuple(p.shape) for p in head["params"]] == [(3, 64), (3,)]
+    assert [tuple(p.shape) for p in head["params"]] == [(3, 64 * 4 * 4), (3,)]
     assert {id(p) for p in body["params"]} == {id(p) for p in net.blocks[2].parameters()}  # type: ignore[index, union-attr]
     assert set_rate(made, 0.5) == 0.05
     assert head["lr"] == 0.2

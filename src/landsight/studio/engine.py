@@ -18,7 +18,7 @@ from landsight.errors import RuntimeUnavailable
 from landsight.runtime.engine import Outputs
 from landsight.studio import recipe as recipes
 from landsight.studio.nets import table
-from landsight.studio.nets.net import OUTPUTS, StagedNet
+from landsight.studio.nets.net import StagedNet
 from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
 from landsight.studio.tasks import TASKS
@@ -43,13 +43,14 @@ class TorchEngine:
     @property
     def output_names(self) -> tuple[str, ...]:
         """As in the bundle."""
-        return OUTPUTS
+        names: tuple[str, ...] = self._net.output_names
+        return names
 
     def run(self, batch_nchw: NDArray[np.float32], wants: tuple[str, ...]) -> Outputs:
         """See runtime.engine.Engine."""
-        if unknown := set(wants) - set(OUTPUTS):
+        if unknown := set(wants) - set(self.output_names):
             raise RuntimeUnavailable(
-                "unknown_output", f"The network has no output {sorted(unknown)[0]!r}.", f"Outputs: {', '.join(OUTPUTS)}."
+                "unknown_output", f"The network has no output {sorted(unknown)[0]!r}.", f"Outputs: {', '.join(self.output_names)}."
             )
         with torch.inference_mode():
             image = torch.from_numpy(np.ascontiguousarray(batch_nchw)).to(memory_format=torch.channels_last)
@@ -113,7 +114,8 @@ def open_run(run: Path, which: str = "best") -> Trained:
     recipe = recipes.from_dict(checkpoint.state["recipe"])
     task: Task = resolve(TASKS, recipe.task, "task").from_state(recipe, checkpoint.state["task"])
     bare = replace(recipe.net, pretrained=False)
-    net = table.build(bare, len(task.labels))
+    net = table.build(bare, len(task.labels), recipe.input)
     net.load_state_dict(checkpoint.part("ema.") or checkpoint.part("net."))
+    net.hold(0)  # nothing of a finished network is frozen: explanations differentiate through all of it
     net.eval()
     return Trained(recipe, task, net, checkpoint.state)

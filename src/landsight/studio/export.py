@@ -29,7 +29,6 @@ from landsight.studio.collect import collect_outputs, prepared_pictures
 from landsight.studio.data.samples import Sample
 from landsight.studio.engine import Trained, open_run
 from landsight.studio.evaluate import read_part
-from landsight.studio.nets.net import OUTPUTS
 from landsight.studio.onnx_export import write_fp32, write_int8
 from landsight.studio.onnx_graph import halve_weights
 from landsight.studio.random import generator
@@ -119,7 +118,8 @@ def require_parity(bundle: Bundle, engine: Engine) -> list[Parity]:
 
 def parity(bundle: Bundle, engine: Engine, photos: Sequence[Path], *, batch: int = 32) -> list[Parity]:
     """Outputs of each installed fp32 runtime against those of ``engine``, from files, in batches of ``batch``."""
-    expected = collect_outputs(engine, photos, bundle.manifest.input, OUTPUTS, batch=batch)
+    names = engine.output_names
+    expected = collect_outputs(engine, photos, bundle.manifest.input, names, batch=batch)
     rows = []
     for runtime, precision in candidates(bundle):
         name = f"{runtime} {precision}"
@@ -131,8 +131,8 @@ def parity(bundle: Bundle, engine: Engine, photos: Sequence[Path], *, batch: int
             if error.code == "runtime_missing":
                 continue
             raise
-        got = collect_outputs(other, photos, bundle.manifest.input, OUTPUTS, batch=batch)
-        rows.append(Parity(name, {o: _relative(expected[o], got[o]) for o in OUTPUTS}, PARITY[name]))
+        got = collect_outputs(other, photos, bundle.manifest.input, names, batch=batch)
+        rows.append(Parity(name, {o: _relative(expected[o], got[o]) for o in names}, PARITY[name]))
     return rows
 
 

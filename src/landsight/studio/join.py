@@ -23,6 +23,7 @@ from landsight.studio.decision import fit_temperature
 from landsight.studio.engine import Trained, open_run
 from landsight.studio.nets import efficientnet_lite
 from landsight.studio.nets.efficientnet_lite import FEATURES, EfficientNetLite0
+from landsight.studio.nets.fine_tune import frozen_blocks
 from landsight.studio.nets.net import StagedNet
 from landsight.studio.nets.two_branch import fold_norms, from_branches
 from landsight.studio.onnx_export import round_to_halves
@@ -61,14 +62,17 @@ def begin(run: Path, out: Path, *, which: str = "last") -> Trained:
     Norms are folded and weights rounded to halves, so that the exported network is this one and not nearly this one.
     """
     trained = open_run(run, which)
-    if not isinstance(trained.net, EfficientNetLite0):
-        raise TypeError(f"only EfficientNet-Lite0 can be joined, not {type(trained.net).__name__}")
-    pretrained = efficientnet_lite.build(replace(trained.recipe.net, pretrained=True), len(trained.task.labels))
-    for net in (trained.net, pretrained):
+    tuned = trained.net
+    if not isinstance(tuned, EfficientNetLite0):
+        raise TypeError(f"only EfficientNet-Lite0 can be joined, not {type(tuned).__name__}")
+    recipe = trained.recipe
+    pretrained = efficientnet_lite.build(replace(recipe.net, pretrained=True), len(trained.task.labels), recipe.input)
+    for net in (tuned, pretrained):
         fold_norms(net)
         round_to_halves(net)
-    shared = trained.recipe.net.frozen_blocks
-    return _write(out, trained, from_branches(trained.net, pretrained, shared=shared))
+    shared = frozen_blocks(recipe.net)
+    trained = replace(trained, recipe=replace(recipe, net=replace(recipe.net, frozen_blocks=shared)))
+    return _write(out, trained, from_branches(tuned, pretrained, shared=shared))
 
 
 def finish(out: Path, kept: Head, share: float) -> Trained:

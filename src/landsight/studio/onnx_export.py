@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from landsight.photo.prepare import Preparation
-from landsight.studio.nets.net import OUTPUTS, StagedNet
+from landsight.studio.nets.net import StagedNet
 from landsight.studio.onnx_graph import fold_pads
 
 INPUT = "image_nchw"
@@ -31,7 +31,7 @@ class _InOrder(nn.Module):
 
     def forward(self, image_nchw: Tensor) -> tuple[Tensor, ...]:
         outputs = self.net(image_nchw)
-        return tuple(outputs[name] for name in OUTPUTS)
+        return tuple(outputs[name] for name in self.net.output_names)
 
 
 def write_fp32(net: StagedNet, preparation: Preparation, path: Path, *, opset: int) -> dict[str, list[int | str]]:
@@ -39,18 +39,19 @@ def write_fp32(net: StagedNet, preparation: Preparation, path: Path, *, opset: i
 
     Returns each output's shape. The tracing exporter is used: the newer one needs another package and gains nothing for plain networks.
     """
+    names = net.output_names
     wrapped = _InOrder(copy.deepcopy(net).to("cpu").float().eval().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
     example = torch.zeros(2, 3 if preparation.colour == "RGB" else 1, preparation.height, preparation.width)
-    axes = {name: {0: "n"} for name in (INPUT, *OUTPUTS)}
+    axes = {name: {0: "n"} for name in (INPUT, *names)}
     with torch.no_grad(), warnings.catch_warnings():
         # The exporter says of itself that it is the older one (torch is pinned below 2.14).
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            wrapped, (example,), path, input_names=[INPUT], output_names=list(OUTPUTS), dynamic_axes=axes, opset_version=opset, dynamo=False
+            wrapped, (example,), path, input_names=[INPUT], output_names=list(names), dynamic_axes=axes, opset_version=opset, dynamo=False
         )
         shapes = [tuple(o.shape) for o in wrapped(example)]
     fold_pads(path)
-    return {name: ["n", *map(int, shape[1:])] for name, shape in zip(OUTPUTS, shapes, strict=True)}
+    return {name: ["n", *map(int, shape[1:])] for name, shape in zip(names, shapes, strict=True)}
 
 
 @torch.no_grad()

@@ -95,15 +95,19 @@ class ViewsRecipe:
 
 @dataclass(frozen=True, slots=True)
 class NetRecipe:
-    """``name``: a key of studio.nets.table, or "timm:NAME". ``frozen_blocks``: the stem and so many blocks keep their weights (0: all learn).
+    """``name``: a key of studio.nets.table, or "timm:NAME". ``frozen_blocks``: the stem and so many blocks keep their weights (0: all
+    learn; -1: 5 of a pretrained EfficientNet, none of a net that has learnt nothing yet).
 
     ``mix_style``: chance that a picture's feature map takes on the statistics of another's, after the frozen blocks and half-way through.
     ``start``: run folder whose averaged weights are the start, environment variables allowed; empty: ``pretrained`` says.
 
     ``head_only``: nothing but the head learns. ``last_blocks``: so many blocks and the head learn (0: frozen_blocks says).
-    ``unfreeze_epochs``: gradual unfreezing, one more block from the end after every so many epochs (0: off). ``freeze_norm``: batch norms
-    keep their running statistics. ``depth``: layers, for nets that come in several (0: the net's own). ``width``: factor on all channels.
-    ``hidden``: sizes of an mlp's hidden layers; empty: one of the mean of inputs and outputs. ``padding``: "same", "valid" or pixels.
+    ``unfreeze_epochs``: gradual unfreezing, from the head alone (or last_blocks), one more block from the end after every so many epochs
+    until frozen_blocks are left (0: off). ``freeze_norm``: batch norms keep their running statistics.
+
+    What follows is the shape of a net; a field that the named one does not have is refused (docs/nets.md). ``depth``: layers, a cnn's
+    blocks (0: the net's own). ``width``: factor on all channels. ``hidden``: sizes of hidden layers on a map laid flat; empty: an mlp's by
+    the rule, none for others. ``kernel``: side of a cnn's filters (0: 3). ``padding``: "same", "valid", pixels, or pixels by block ("2,1").
     ``block``: a resnet's "basic" or "bottleneck", a vgg's "plain" or "separable". ``values``: numbers predicted beside the labels.
     ``auxiliary``: weight of each auxiliary head's loss, in training only.
     """
@@ -111,7 +115,7 @@ class NetRecipe:
     name: str = "efficientnet_lite0"
     pretrained: bool = True
     dropout: float = 0.2
-    frozen_blocks: int = 5
+    frozen_blocks: int = -1
     norm_momentum: float = 0.05
     mix_style: float = 0.0
     start: str = ""
@@ -125,6 +129,7 @@ class NetRecipe:
     block: str = ""
     norm: bool = True
     pool: Literal["max", "average", "mixed"] = "max"
+    kernel: int = 0
     padding: str = "same"
     padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros"
     activation: str = "relu"
@@ -294,7 +299,7 @@ def _check(recipe: Recipe) -> None:
             raise RecipeError("bad_value", f"{name} must be above 0: received {number}.", "Correct the recipe or the --set.")
     natural = {
         "train.batch": recipe.train.batch, "train.minutes": recipe.train.minutes, "train.early_stop": recipe.train.early_stop,
-        "train.workers": recipe.train.workers, "train.evaluate_every": recipe.train.evaluate_every, "net.depth": recipe.net.depth,
+        "train.workers": recipe.train.workers, "train.evaluate_every": recipe.train.evaluate_every, "net.depth": recipe.net.depth, "net.kernel": recipe.net.kernel, "net.auxiliary": recipe.net.auxiliary,
         "net.last_blocks": recipe.net.last_blocks, "net.values": recipe.net.values, "net.unfreeze_epochs": recipe.net.unfreeze_epochs,
         "schedule.patience": recipe.schedule.patience, "views.num_ops": recipe.views.num_ops, "views.magnitude": recipe.views.magnitude,
     }  # fmt: skip

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from landsight.studio.nets.net import StagedNet, same_padding
+from landsight.photo.prepare import Preparation
+from landsight.studio.nets.initialise import initialise_head
+from landsight.studio.nets.net import StagedNet, channels, same_padding
 from landsight.studio.recipe import NetRecipe
 
 #: expansion, kernel, stride of the first, width in, width out, repeats
@@ -99,9 +101,9 @@ class Block(nn.Module):
 class EfficientNetLite0(StagedNet):
     """3.4 million weights without the head; strides 2 to 32; feature map of 1280 channels."""
 
-    def __init__(self, outputs: int, *, dropout: float, norm_momentum: float) -> None:
+    def __init__(self, outputs: int, *, dropout: float, norm_momentum: float, channels: int = 3) -> None:
         super().__init__()
-        self.stem = ConvNorm(3, 32, 3, stride=2, momentum=norm_momentum)
+        self.stem = ConvNorm(channels, 32, 3, stride=2, momentum=norm_momentum)
         self.blocks = nn.ModuleList(
             Block(expansion, kernel, stride if i == 0 else 1, inputs if i == 0 else width, outputs=width, momentum=norm_momentum)
             for expansion, kernel, stride, inputs, width, repeats in _BLOCKS
@@ -109,9 +111,7 @@ class EfficientNetLite0(StagedNet):
         )
         self.last = ConvNorm(_BLOCKS[-1][4], FEATURES, 1, momentum=norm_momentum)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(FEATURES, outputs)
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+        self.head = initialise_head(nn.Linear(FEATURES, outputs))
 
     def stages(self) -> list[nn.Module]:
         """Stem and 16 blocks."""
@@ -122,12 +122,22 @@ class EfficientNetLite0(StagedNet):
         feature_map: Tensor = self.last(x)
         return feature_map
 
+    def tail(self) -> list[nn.Module]:
+        """The last convolution."""
+        return [self.last]
 
-def build(recipe: NetRecipe, outputs: int) -> EfficientNetLite0:
-    """From a recipe; ``pretrained`` takes everything but the head from ImageNet."""
-    net = EfficientNetLite0(outputs, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum)
+
+def build(recipe: NetRecipe, outputs: int, image: Preparation) -> EfficientNetLite0:
+    """From a recipe; ``pretrained`` takes everything but the head from ImageNet.
+
+    For pictures of one channel the first convolution's weights are summed over the colours: a grey picture gives what its three equal
+    colours would have given.
+    """
+    net = EfficientNetLite0(outputs, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum, channels=channels(image))
     if recipe.pretrained:
         weights = {name: tensor for name, tensor in package_weights().items() if not name.startswith("head.")}
+        if channels(image) == 1:
+            weights["stem.conv.weight"] = weights["stem.conv.weight"].sum(1, keepdim=True)
         missing = net.load_state_dict(weights, strict=False)
         if missing.unexpected_keys or set(missing.missing_keys) != {"head.weight", "head.bias"}:
             raise RuntimeError(f"The package's weights do not fit: {missing}.")

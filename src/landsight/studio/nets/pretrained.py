@@ -8,7 +8,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from landsight.errors import RecipeError
-from landsight.studio.nets.net import StagedNet
+from landsight.photo.prepare import Preparation
+from landsight.studio.nets.initialise import initialise_head
+from landsight.studio.nets.net import StagedNet, channels
 from landsight.studio.recipe import NetRecipe
 
 
@@ -19,9 +21,7 @@ class TimmNet(StagedNet):
         super().__init__()
         self.body = body
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(features, outputs)
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+        self.head = initialise_head(nn.Linear(features, outputs))
 
     def stages(self) -> list[nn.Module]:
         """One stage: what to freeze inside differs from network to network, so frozen_blocks must be 0."""
@@ -44,7 +44,7 @@ class _Features(nn.Module):
         return features
 
 
-def build(recipe: NetRecipe, outputs: int) -> TimmNet:
+def build(recipe: NetRecipe, outputs: int, image: Preparation) -> TimmNet:
     """Raises: RecipeError when timm does not import, or does not know the name."""
     name = recipe.name.removeprefix("timm:")
     try:
@@ -53,7 +53,7 @@ def build(recipe: NetRecipe, outputs: int) -> TimmNet:
         advice = "Install timm with a torchvision that fits this torch, or use net.name = 'efficientnet_lite0'."
         raise RecipeError("timm_missing", f"timm does not import: {error}.", advice) from None
     try:
-        body = timm.create_model(name, pretrained=recipe.pretrained, num_classes=0)
+        body = timm.create_model(name, pretrained=recipe.pretrained, num_classes=0, in_chans=channels(image))
     except RuntimeError as error:
         raise RecipeError("unknown_name", f"timm does not make {name!r}: {error}.", "See timm.list_models().") from None
     return TimmNet(body, int(body.num_features), outputs, recipe.dropout)

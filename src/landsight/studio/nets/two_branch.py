@@ -14,9 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from landsight.errors import RecipeError
+from landsight.photo.prepare import Preparation
 from landsight.studio.nets import efficientnet_lite
 from landsight.studio.nets.efficientnet_lite import FEATURES, ConvNorm, EfficientNetLite0
-from landsight.studio.nets.net import StagedNet
+from landsight.studio.nets.fine_tune import frozen_blocks
+from landsight.studio.nets.initialise import initialise_head
+from landsight.studio.nets.net import StagedNet, channels
 from landsight.studio.recipe import NetRecipe
 
 Branches = tuple[Tensor, Tensor]
@@ -39,9 +42,9 @@ class Both(nn.Module):
 class TwoBranch(StagedNet):
     """Stem and ``shared`` blocks once, the other blocks twice; embedding and feature map are [tuned, kept], 2 x 1280 channels."""
 
-    def __init__(self, outputs: int, *, shared: int, dropout: float, norm_momentum: float) -> None:
+    def __init__(self, outputs: int, *, shared: int, dropout: float, norm_momentum: float, channels: int = 3) -> None:
         super().__init__()
-        tuned = EfficientNetLite0(outputs, dropout=dropout, norm_momentum=norm_momentum)
+        tuned = EfficientNetLite0(outputs, dropout=dropout, norm_momentum=norm_momentum, channels=channels)
         kept = copy.deepcopy(tuned)
         if not 0 <= shared < len(tuned.blocks):
             raise RecipeError(
@@ -52,9 +55,7 @@ class TwoBranch(StagedNet):
         self.blocks = nn.ModuleList([*tuned.blocks[:shared], *pairs])
         self.last = Both(tuned.last, kept.last)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(2 * FEATURES, outputs)
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+        self.head = initialise_head(nn.Linear(2 * FEATURES, outputs))
 
     def stages(self) -> list[nn.Module]:
         """Stem and 16 blocks."""
@@ -64,16 +65,21 @@ class TwoBranch(StagedNet):
         """Shape: two of (n, 320, h, w) -> (n, 2560, h, w)."""
         return torch.cat(self.last(x), 1)
 
+    def tail(self) -> list[nn.Module]:
+        """The last convolution of either branch."""
+        return [self.last]
 
-def build(recipe: NetRecipe, outputs: int) -> TwoBranch:
+
+def build(recipe: NetRecipe, outputs: int, image: Preparation) -> TwoBranch:
     """From a recipe: ``frozen_blocks`` are shared; ``pretrained`` takes both branches from ImageNet.
 
     Trained as it is, both branches learn; for one that stays as it was, train ``efficientnet_lite0`` and join the run (studio/join.py).
     """
-    net = TwoBranch(outputs, shared=recipe.frozen_blocks, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum)
+    shared = frozen_blocks(recipe)
+    net = TwoBranch(outputs, shared=shared, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum, channels=channels(image))
     if recipe.pretrained:
-        one = efficientnet_lite.build(recipe, outputs)
-        joined = from_branches(one, one, shared=recipe.frozen_blocks)
+        one = efficientnet_lite.build(recipe, outputs, image)
+        joined = from_branches(one, one, shared=shared)
         net.load_state_dict({**joined.state_dict(), **{f"head.{name}": t for name, t in net.head.state_dict().items()}})
     return net
 
@@ -88,7 +94,10 @@ def from_branches(tuned: EfficientNetLite0, kept: EfficientNetLite0, *, shared: 
         # Whole numbers count batches, which is no weight.
         if tensor.is_floating_point() and _is_shared(name, shared) and not torch.equal(tensor, weights[name]):
             raise RecipeError("bad_value", f"The two networks differ in {name}, which is to be shared.", "Share fewer blocks.")
-    net = TwoBranch(tuned.head.out_features, shared=shared, dropout=tuned.dropout.p, norm_momentum=tuned.stem.norm.momentum or 0.0)
+    net = TwoBranch(
+        tuned.head.out_features, shared=shared, dropout=tuned.dropout.p, norm_momentum=tuned.stem.norm.momentum or 0.0,
+        channels=tuned.stem.conv.in_channels,
+    )  # fmt: skip
     state = {name: tensor for name, tensor in weights.items() if _is_shared(name, shared)}
     for branch, part in (("tuned", weights), ("kept", kept.state_dict())):
         state |= {

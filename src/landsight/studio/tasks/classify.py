@@ -74,14 +74,22 @@ class Classify:
         return {"label": np.array(sample.truth, np.int64), "sharp": np.array(not sample.small), "small": np.array(sample.small)}
 
     def losses(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Shape: outputs["logits"] (n, k); targets label, sharp, small (n,)."""
+        """Shape: outputs["logits"] (n, k), auxiliary (n, heads, k) where there are auxiliary heads; targets label, sharp, small (n,).
+
+        Each term is that of the logits plus net.auxiliary times that of every auxiliary head.
+        """
         logits = outputs["logits"].float()
-        logits = logits + self._absent_large.to(logits.device) * targets["sharp"][:, None].float()
         shrunk = ~(targets["sharp"] | targets["small"])
-        logits = logits + self._absent_shrunk.to(logits.device) * shrunk[:, None].float()
-        logits = logits + self._absent_small.to(logits.device) * targets["small"][:, None].float()
+        offset = self._absent_large.to(logits.device) * targets["sharp"][:, None].float()
+        offset = offset + self._absent_shrunk.to(logits.device) * shrunk[:, None].float()
+        offset = offset + self._absent_small.to(logits.device) * targets["small"][:, None].float()
         smoothing = self.recipe.train.label_smoothing
-        return {name: loss(logits, targets["label"], smoothing) for name, loss in self._losses.items()}
+        terms = {name: loss(logits + offset, targets["label"], smoothing) for name, loss in self._losses.items()}
+        if "auxiliary" in outputs:
+            for head in outputs["auxiliary"].float().unbind(1):
+                for name, loss in self._losses.items():
+                    terms[name] = terms[name] + self.recipe.net.auxiliary * loss(head + offset, targets["label"], smoothing)
+        return terms
 
     @staticmethod
     def score(answers: Sequence[ClassAnswer], truths: Sequence[int]) -> dict[str, Metric]:

@@ -11,8 +11,9 @@ from landsight.studio.nets.net import StagedNet
 from landsight.studio.recipe import OptimiseRecipe
 from landsight.studio.resolve import resolve
 
-#: Name of an optimiser -> function (groups, weight_decay) -> Optimizer. Each group carries its own lr.
+#: Name of an optimiser -> function (groups, weight_decay, momentum) -> Optimizer. Each group carries its own lr.
 OPTIMISERS: dict[str, str] = {
+    "adam": "landsight.studio.train.optimise:adam",
     "adamw": "landsight.studio.train.optimise:adamw",
     "sgd": "landsight.studio.train.optimise:sgd",
 }
@@ -21,30 +22,53 @@ _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def optimiser(net: StagedNet, recipe: OptimiseRecipe) -> torch.optim.Optimizer:
-    """Two groups, body and head; frozen weights are in none. Each group keeps its highest rate as "base_rate"."""
-    head = list(net.head.parameters())
-    ours = {id(p) for p in head}
-    body = [p for p in net.parameters() if p.requires_grad and id(p) not in ours]
+    """Groups of weights by their highest rate ("base_rate"), the body's from the end backwards, the heads last; weights that never learn are
+    in none (nets.fine_tune lets all learn that ever will before this is called)."""
     groups = [
-        {"params": params, "lr": rate, "base_rate": rate}
-        for params, rate in ((body, recipe.rate), (head, recipe.rate * recipe.head_factor)) if params
+        {"params": params, "lr": rate, "base_rate": rate} for params, rate in parameter_groups(net, recipe) if params
     ]  # fmt: skip
-    made: torch.optim.Optimizer = resolve(OPTIMISERS, recipe.name, "optimiser")(groups, recipe.weight_decay)
+    made: torch.optim.Optimizer = resolve(OPTIMISERS, recipe.name, "optimiser")(groups, recipe.weight_decay, recipe.momentum)
     return made
 
 
-def adamw(groups: list[dict[str, object]], weight_decay: float) -> torch.optim.Optimizer:
+def parameter_groups(net: StagedNet, recipe: OptimiseRecipe) -> list[tuple[list[nn.Parameter], float]]:
+    """(weights, highest rate). The tail and the last stage have optimise.rate, each stage before it layer_decay times the rate of the one
+    after it (Howard and Ruder 2018, arXiv 1801.06146); heads have head_factor times optimise.rate."""
+    taken: set[int] = set()
+
+    def learning(module: nn.Module | None) -> list[nn.Parameter]:
+        found = [p for p in module.parameters() if p.requires_grad and id(p) not in taken] if module else []
+        taken.update(map(id, found))
+        return found
+
+    heads = [*learning(net.head), *learning(net.value_head), *learning(net.auxiliary)]
+    body: list[tuple[list[nn.Parameter], float]] = []
+    if recipe.layer_decay != 1:
+        stages = [learning(stage) for stage in net.stages()]
+        body = [(params, recipe.rate * recipe.layer_decay**distance) for distance, params in enumerate(reversed(stages))]
+        body[0] = ([*body[0][0], *learning(net)], recipe.rate)
+    else:
+        body = [(learning(net), recipe.rate)]
+    return [*body, (heads, recipe.rate * recipe.head_factor)]
+
+
+def adam(groups: list[dict[str, object]], weight_decay: float, momentum: float) -> torch.optim.Optimizer:
+    """Adam; weight decay is part of the gradient."""
+    return torch.optim.Adam(groups, betas=(momentum, 0.999), weight_decay=weight_decay, foreach=True)
+
+
+def adamw(groups: list[dict[str, object]], weight_decay: float, momentum: float) -> torch.optim.Optimizer:
     """AdamW; foreach: one call for all tensors."""
-    return torch.optim.AdamW(groups, weight_decay=weight_decay, foreach=True)
+    return torch.optim.AdamW(groups, betas=(momentum, 0.999), weight_decay=weight_decay, foreach=True)
 
 
-def sgd(groups: list[dict[str, object]], weight_decay: float) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum 0.9."""
-    return torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True, weight_decay=weight_decay, foreach=True)
+def sgd(groups: list[dict[str, object]], weight_decay: float, momentum: float) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum; plain when momentum is 0."""
+    return torch.optim.SGD(groups, lr=0.1, momentum=momentum, nesterov=momentum > 0, weight_decay=weight_decay, foreach=True)
 
 
 def set_rate(made: torch.optim.Optimizer, factor: float) -> float:
-    """Every group's rate = its highest rate x factor; returns the body's."""
+    """Every group's rate = its highest rate x factor; returns that of the body's end (of the heads when they alone learn)."""
     for group in made.param_groups:
         group["lr"] = group["base_rate"] * factor
     return float(made.param_groups[0]["lr"])

@@ -56,7 +56,7 @@ def prepare(recipe: Recipe, out: Path, say: Say) -> Prepared:
 def make_trainer(recipe: Recipe, task: Task, samples: int) -> Trainer:
     """A trainer at step 0 for ``samples`` training pictures: the same weights for the same seed, whatever was drawn before."""
     torch.manual_seed(torch_seed(recipe.train.seed, "weights"))
-    net = table.build(recipe.net, len(task.labels))
+    net = table.build(recipe.net, len(task.labels), recipe.input)
     if recipe.net.start:
         _start_from(net, Path(os.path.expandvars(recipe.net.start)), task)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -83,7 +83,9 @@ def test_weights_come_back_out_of_an_exported_model(pictures: torch.Tensor, tmp_
 
 
 def test_another_network_is_not_taken_for_it(tmp_path: Path) -> None:
-    write_fp32(cnn.build(NetRecipe(name="cnn", pretrained=False), 3), Preparation(32, 32), tmp_path / "model.onnx", opset=18)
+    write_fp32(
+        cnn.build(NetRecipe(name="cnn", pretrained=False), 3, Preparation(32, 32)), Preparation(32, 32), tmp_path / "model.onnx", opset=18
+    )
     with pytest.raises(DataError, match="holds no EfficientNet-Lite0"):
         read_efficientnet_lite0(tmp_path / "model.onnx")
 
