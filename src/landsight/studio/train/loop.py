@@ -13,6 +13,7 @@ from torch import Tensor
 
 from landsight.errors import LandsightError
 from landsight.studio.data.loader import Batch, Plan
+from landsight.studio.nets.fine_tune import unfreeze
 from landsight.studio.nets.net import StagedNet
 from landsight.studio.random import torch_seed
 from landsight.studio.recipe import Recipe
@@ -107,10 +108,11 @@ def run(trainer: Trainer, batches: Iterable[Batch], listeners: Sequence[Listener
 
 
 def _step(trainer: Trainer, batch: Batch, schedule: Schedule, bf16: bool) -> None:
-    """One optimiser step, exactly: rate, seed, forward, loss, backward, update, average."""
+    """One optimiser step, exactly: rate, what learns, seed, forward, loss, backward, update, average."""
     recipe, plan = trainer.recipe, trainer.plan
     factor = schedule(trainer.step, plan.steps, recipe.schedule.warmup_epochs * plan.per_epoch, recipe.schedule.floor)
     trainer.rate = set_rate(trainer.optimiser, factor)
+    unfreeze(trainer.net, recipe.net, trainer.step / plan.per_epoch)
     torch.manual_seed(torch_seed(recipe.train.seed, "step", *divmod(trainer.step, plan.per_epoch)))
     image_nchw = normalised(batch.image_nhwc_u8.to(trainer.device), recipe.input.mean, recipe.input.std)
     targets = {name: t.to(trainer.device) for name, t in batch.targets.items()}
