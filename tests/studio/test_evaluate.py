@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -53,7 +54,22 @@ def test_a_run_is_measured_and_each_look_at_the_test_part_counted(run: Path) -> 
     assert rows[-1]["error"]
     right = [r["truth"] == r["guess"] for r in rows[:-1]]
     assert np.mean(right) == pytest.approx(first.metrics["top1"].value)
-    assert json.loads((run / "evaluation-test.json").read_text())["metrics"]["top1"]["n"] == 9
+    figures = json.loads((run / "evaluation-test.json").read_text())
+    assert figures["metrics"]["top1"]["n"] == 9
+    assert np.trace(figures["confusion"]["counts"]) == sum(right) == sum(float(r["mark"]) for r in rows[:-1])
+    assert [c["n"] for c in figures["classes"]] == [3, 3, 3]
+    assert [r["rank"] == "1" for r in rows[:-1]] == right
+
+
+def test_the_page_shows_figures_mistakes_and_every_look(run: Path) -> None:
+    found = evaluate(run)
+    html = (run / "evaluation-test.html").read_text()
+    for title in ("Summary", "What is taken for what", "Worst mistakes", "Each class", "at which error", "This measurement"):
+        assert title in html
+    assert html.count("torch fp32</td>") == found.looks
+    assert "test/red/broken.jpg" in html
+    assert "data:image/jpeg;base64," in html
+    assert not re.findall(r"(?:src|href)=.https?:", html)
 
 
 def test_the_road_is_that_of_read_prepare_run_decode(run: Path, data: Path) -> None:

@@ -51,5 +51,32 @@ def test_classification() -> None:
     found = metrics.classification(probabilities, orders, np.array([0, 1, 3, 0]))
     assert found["top1"].value == 0.5
     assert found["top3"].value == 0.75
+    assert found["top5"].value == 1.0
     assert found["mean_per_class"].value == pytest.approx((1 + 0 + 0) / 3)
     assert all(m.low <= m.value <= m.high and m.n == 4 for m in found.values() if m.what.startswith("right"))
+
+
+def test_paired_difference_by_hand() -> None:
+    # 100 pictures: 12 lost, 2 won. Bonett and Price: (3 - 13) / 102 +- 1.96 sqrt((3/102 + 13/102 - (10/102)^2) / 102).
+    before = np.array([1.0] * 80 + [0.0] * 20)
+    after = before.copy()
+    after[:12], after[80:82] = 0.0, 1.0
+    found = metrics.paired_difference(before, after, "after less before")
+    half = 1.959964 * ((16 / 102 - (10 / 102) ** 2) / 102) ** 0.5
+    assert found.value == pytest.approx(-0.1)
+    assert (found.low, found.high) == (pytest.approx(-10 / 102 - half, abs=1e-6), pytest.approx(-10 / 102 + half, abs=1e-6))
+    # Nothing changed in 100 pictures: more than a few points of change are still ruled out, and only those.
+    still = metrics.paired_difference(before, before, "")
+    assert still.value == 0.0
+    assert -0.03 < still.low < -0.02
+    with pytest.raises(ValueError, match="same pictures"):
+        metrics.paired_difference(before, after[:5], "")
+
+
+def test_paired_difference_of_other_marks_is_bootstrapped() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.random(400)
+    found = metrics.paired_difference(before, before - 0.1 + rng.normal(0, 0.2, 400), "")
+    # Standard error 0.2 / 20 = 0.01.
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.01, rel=0.15)
+    assert found.low < -0.1 < found.high

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 
 from landsight.answer.road import answer_module, wants
 from landsight.bundle.load import MANIFEST_NAME, load
-from landsight.bundle.manifest import Manifest, Metric
+from landsight.bundle.manifest import Manifest
 from landsight.errors import PhotoError, UsageError
 from landsight.runtime.choose import make
 from landsight.runtime.engine import Engine
@@ -27,6 +25,8 @@ from landsight.studio.data.readers import open_reader
 from landsight.studio.data.samples import Samples
 from landsight.studio.data.split import PARTS_NAME, read_parts
 from landsight.studio.engine import open_run
+from landsight.studio.evaluate_page import page, predictions_csv, task_report
+from landsight.studio.evaluation import Evaluation
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import resolve
 from landsight.studio.tasks import TASKS
@@ -36,30 +36,6 @@ from landsight.studio.train.checkpoint import write_atomic
 LOOKS_NAME = "looks.json"
 #: Parts that training sees anyway; looking at them is not counted.
 _UNCOUNTED = ("train", "validation")
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """``answers`` and ``index`` have a row a readable picture (``index``: which of the samples); ``unreadable``: (name, why); ``looks`` so far."""
-
-    engine: str
-    metrics: dict[str, Metric]
-    answers: Sequence[Any]
-    index: NDArray[np.int64]
-    unreadable: tuple[tuple[str, str], ...]
-    looks: int | None = None
-
-    def to_json(self) -> str:
-        """Metrics and counts, for a file or another program."""
-        figures = {name: asdict(metric) for name, metric in self.metrics.items()}
-        return (
-            json.dumps(
-                {"engine": self.engine, "metrics": figures, "unreadable": self.unreadable, "looks": self.looks},
-                indent=1,
-                ensure_ascii=False,
-            )
-            + "\n"
-        )
 
 
 def evaluate(
@@ -74,8 +50,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure a run folder (its checkpoint ``which``) or a bundle folder (in ``runtime`` and ``precision``) on a part of a data folder.
 
-    ``root``: the data folder; a run knows its own, a bundle needs it. ``out``: where predictions-SPLIT.csv, evaluation-SPLIT.json and
-    looks.json go; a run's own folder by default, nowhere for a bundle. Raises: UsageError, DataError, BundleError.
+    ``root``: the data folder; a run knows its own, a bundle needs it. ``out``: where predictions-SPLIT.csv, evaluation-SPLIT.json,
+    evaluation-SPLIT.html and looks.json go; a run's own folder by default, nowhere for a bundle. Raises: UsageError, DataError, BundleError.
     """
     if (source / MANIFEST_NAME).is_file():
         if root is None:
@@ -92,9 +68,14 @@ def evaluate(
     samples = read_part(replace(data, root=root) if root else data, split, manifest.labels, run=None if root else source)
     looks = count_look(out, split, engine.name) if out is not None else None
     found = evaluate_engine(engine, samples, manifest, arrays, looks=looks)
+    report = task_report(manifest.task, found, samples)
+    found = replace(found, details=report.figures)
     if out is not None:
-        write_predictions(out / f"predictions-{split}.csv", found, samples)
-        write_atomic(out / f"evaluation-{split}.json", found.to_json().encode())
+        out.mkdir(parents=True, exist_ok=True)
+        about = {"measured": str(source), "part": split, "engine": engine.name, "task": manifest.task, "classes": str(len(samples.labels))}
+        write_atomic(out / f"predictions-{split}.csv", predictions_csv(manifest.task, found, samples))
+        write_atomic(out / f"evaluation-{split}.json", found.to_json().encode("utf-8", "surrogateescape"))
+        write_atomic(out / f"evaluation-{split}.html", page(found, report.sections, about, read_looks(out, split)).encode())
     return found
 
 
@@ -141,30 +122,17 @@ def count_look(folder: Path, split: str, what: str) -> int | None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOOKS_NAME
-    looks: dict[str, list[dict[str, str]]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    looks = _looks(path)
     looks.setdefault(split, []).append({"when": datetime.now(UTC).isoformat(timespec="seconds"), "engine": what})
     write_atomic(path, (json.dumps(looks, indent=1) + "\n").encode())
     return len(looks[split])
 
 
-def write_predictions(path: Path, evaluation: Evaluation, samples: Samples) -> None:
-    """One line a picture, unreadable ones with their reason."""
-    labels = samples.labels
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["file", "truth", "guess", "probability", "second", "third", "looked", "known_probability", "error"])
-    for number, answer in zip(evaluation.index, evaluation.answers, strict=True):
-        sample = samples.items[int(number)]
-        best = [labels[i] for i in answer.order[:3]]
-        row = [
-            sample.name,
-            labels[sample.truth],
-            best[0],
-            f"{answer.probabilities[answer.order[0]]:.6f}",
-            *best[1:],
-            *[""] * (3 - len(best)),
-        ]
-        writer.writerow([*row, answer.looked or "", "" if answer.known_probability is None else f"{answer.known_probability:.6f}", ""])
-    for name, why in evaluation.unreadable:
-        writer.writerow([name, *[""] * 7, why])
-    write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
+def read_looks(folder: Path, split: str) -> list[dict[str, str]]:
+    """Every counted look at a part, in order: {"when": ISO 8601, "engine": what looked}."""
+    return _looks(folder / LOOKS_NAME).get(split, [])
+
+
+def _looks(path: Path) -> dict[str, list[dict[str, str]]]:
+    looks: dict[str, list[dict[str, str]]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return looks

@@ -84,13 +84,17 @@ class Cell:
     detail: str = ""
 
 
+#: What a table holds; None is shown as a dash.
+Entry = str | int | float | Cell | None
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of str, int, float, None or Cell; a click on a heading sorts. ``folded``: shown on demand, under the caption."""
+    """A row has an entry a column; a click on a heading sorts. ``folded``: shown on demand, under the caption."""
 
     kind: ClassVar = "table"
     columns: Sequence[Column]
-    rows: Sequence[Sequence[str | int | float | Cell | None]]
+    rows: Sequence[Sequence[Entry]]
     caption: str = ""
     folded: bool = False
 

@@ -18,6 +18,7 @@ from typing import Any
 from cycler import cycler
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from landsight.studio.report.page import Plot
@@ -30,14 +31,14 @@ PAGE_PX = 96
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Colours of a plot. ``ground`` is that of the page's card; ``series`` for what is compared; ``ramp`` a colour map from little to much."""
+    """Colours of a plot. ``ground`` is that of the page's card; ``series`` for what is compared; ``ramp`` a colour map from little to much, for cmap=."""
 
     ground: str
     ink: str
     soft: str
     grid: str
     series: tuple[str, ...]
-    ramp: str
+    ramp: Colormap
 
     def settings(self) -> dict[Any, Any]:
         """matplotlib's settings."""
@@ -48,26 +49,44 @@ class Look:
             "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": self.grid, "grid.linewidth": 0.7,
             "axes.axisbelow": True, "axes.prop_cycle": cycler(color=self.series), "font.size": 9.5, "axes.labelsize": 9.5,
             "legend.frameon": False, "legend.fontsize": 9, "lines.linewidth": 1.9, "xtick.major.size": 0, "ytick.major.size": 0,
-            "figure.constrained_layout.use": True, "image.cmap": self.ramp, "font.family": "DejaVu Sans",
+            "figure.constrained_layout.use": True, "font.family": "DejaVu Sans",
         }  # fmt: skip
 
+    def is_dark_at(self, share: float) -> bool:
+        """Is the ramp dark at ``share`` in [0, 1], so that text on it must be white."""
+        red, green, blue, _ = self.ramp(share)
+        return bool(0.299 * red + 0.587 * green + 0.114 * blue < 0.55)
 
-LIGHT = Look("#ffffff", "#22262b", "#5d666f", "#e2e0da", ("#1f6f8b", "#c8612c", "#3d8a5f", "#8a5a9e", "#b08a1e", "#6b747c"), "Blues")
-DARK = Look("#1d2126", "#e4e6e8", "#9aa4ad", "#363d45", ("#6fc0da", "#f0a070", "#7fcf9f", "#c79bdb", "#e3c463", "#a5aeb6"), "viridis")
+
+def _ramp(*colours: str) -> Colormap:
+    return LinearSegmentedColormap.from_list("landsight", colours)
+
+
+LIGHT = Look(
+    "#ffffff", "#22262b", "#5d666f", "#e2e0da", ("#1f6f8b", "#c8612c", "#3d8a5f", "#8a5a9e", "#b08a1e", "#6b747c"),
+    _ramp("#f4f6f7", "#a9cedb", "#3f8ba6", "#0e4357"),
+)  # fmt: skip
+DARK = Look(
+    "#1d2126", "#e4e6e8", "#9aa4ad", "#363d45", ("#6fc0da", "#f0a070", "#7fcf9f", "#c79bdb", "#e3c463", "#a5aeb6"),
+    _ramp("#262b31", "#2a5a6c", "#5fb0ca", "#e6f7fc"),
+)  # fmt: skip
 
 Draw = Callable[[Figure, Look], object]
 
 
-def plot(draw: Draw, *, alt: str, caption: str = "", size: tuple[float, float] = (7.2, 3.8)) -> Plot:
-    """A block for the page. ``draw(figure, look)`` fills an empty figure of ``size`` inches (96 page pixels each)."""
-    light, dark = (data_uri(png(draw, size=size, look=look)) for look in (LIGHT, DARK))
+def plot(draw: Draw, *, alt: str, caption: str = "", size: tuple[float, float] = (7.2, 3.8), dpi: int = DPI) -> Plot:
+    """A block for the page. ``draw(figure, look)`` fills an empty figure of ``size`` inches (96 page pixels each).
+
+    A plot wider than about 10 inches is not made smaller to fit: the page lets it be moved about.
+    """
+    light, dark = (data_uri(png(draw, size=size, look=look, dpi=dpi)) for look in (LIGHT, DARK))
     return Plot(light, dark, alt, caption, round(size[0] * PAGE_PX))
 
 
-def png(draw: Draw, *, size: tuple[float, float] = (7.2, 3.8), look: Look = LIGHT) -> bytes:
+def png(draw: Draw, *, size: tuple[float, float] = (7.2, 3.8), look: Look = LIGHT, dpi: int = DPI) -> bytes:
     """The same as the bytes of a PNG file."""
     with rc_context(look.settings()):
-        figure = Figure(figsize=size, dpi=DPI)
+        figure = Figure(figsize=size, dpi=dpi)
         FigureCanvasAgg(figure)
         draw(figure, look)
         return png_of(figure)

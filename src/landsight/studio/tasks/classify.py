@@ -21,6 +21,13 @@ from landsight.studio.data.views import view
 from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
 from landsight.studio.tasks.losses import LOSSES
+from landsight.studio.tasks.task import Answered, TaskReport
+
+#: Of the table of predictions. ``rank``: the truth's place among the answers, from 1. Columns are only ever added, at the end.
+COLUMNS = (
+    "truth", "guess", "probability", "second", "third", "looked", "known_probability",
+    "rank", "truth_probability", "second_probability", "third_probability", "fourth", "fifth",
+)  # fmt: skip
 
 
 class Classify:
@@ -93,12 +100,39 @@ class Classify:
 
     @staticmethod
     def score(answers: Sequence[ClassAnswer], truths: Sequence[int]) -> dict[str, Metric]:
-        """top1, top3, mean_per_class, ece, in shares of 1."""
+        """top1, top3, top5, mean_per_class, ece, in shares of 1."""
         if not answers:
             return {}
         probabilities = np.stack([a.probabilities for a in answers])
         orders = np.stack([a.order for a in answers])
         return metrics.classification(probabilities, orders, np.asarray(truths, np.int64))
+
+    @staticmethod
+    def marks(answers: Sequence[ClassAnswer], truths: Sequence[int]) -> NDArray[np.float64]:
+        """1 where the first guess is right, else 0."""
+        return np.array([float(a.order[0] == truth) for a, truth in zip(answers, truths, strict=True)])
+
+    @staticmethod
+    def columns(labels: Sequence[str]) -> tuple[str, ...]:
+        """See COLUMNS."""
+        return COLUMNS
+
+    @staticmethod
+    def row(answer: ClassAnswer, truth: int, labels: Sequence[str]) -> list[str]:
+        """Probabilities with six decimals; an empty cell where there is no such answer."""
+        order = answer.order.tolist()
+        names = [labels[i] for i in order[:5]] + [""] * (5 - len(order))
+        shares = [f"{answer.probabilities[i]:.6f}" for i in order[:3]] + [""] * (3 - len(order))
+        known = "" if answer.known_probability is None else f"{answer.known_probability:.6f}"
+        rank, share = str(order.index(truth) + 1), f"{answer.probabilities[truth]:.6f}"
+        return [labels[truth], names[0], shares[0], *names[1:3], answer.looked or "", known, rank, share, *shares[1:3], *names[3:]]
+
+    @staticmethod
+    def report(answered: Answered) -> TaskReport:
+        """See tasks.classify_report."""
+        from landsight.studio.tasks.classify_report import report
+
+        return report(answered)
 
     def focus(self, outputs: Mapping[str, Tensor], what: int) -> Tensor:
         """Sum over the batch of the logit of label ``what``."""

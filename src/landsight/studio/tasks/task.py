@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,34 @@ from landsight.photo.prepare import ImageU8
 from landsight.studio.data.check import Checked
 from landsight.studio.data.samples import Sample
 from landsight.studio.recipe import Recipe
+from landsight.studio.report.page import Section
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Pictures and what a network answered: a row each. ``metrics``: what ``score`` said of them.
+
+    ``thumbnails``: pictures for a page as data URIs, "" where there is none.
+    """
+
+    labels: tuple[str, ...]
+    samples: Sequence[Sample]
+    answers: Sequence[Any]
+    metrics: Mapping[str, Metric]
+    thumbnails: Callable[[Sequence[Sample]], list[str]]
+
+    @property
+    def truths(self) -> list[Any]:
+        """What the pictures show."""
+        return [sample.truth for sample in self.samples]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """What a task has to say: sections of the page, the first one a summary; and the figures beyond ``score`` JSON-ready for programs."""
+
+    sections: tuple[Section, ...]
+    figures: dict[str, Any]
 
 
 class Task(Protocol):
@@ -63,6 +92,26 @@ class Task(Protocol):
     @staticmethod
     def score(answers: Sequence[Any], truths: Sequence[Any]) -> dict[str, Metric]:
         """Figures of quality with 95 % intervals, from decoded answers. Empty for no pictures."""
+        ...
+
+    @staticmethod
+    def marks(answers: Sequence[Any], truths: Sequence[Any]) -> NDArray[np.float64]:
+        """(n,) each picture's own mark in [0, 1]: what paired comparisons (corrupted with clean, run with run) are made of."""
+        ...
+
+    @staticmethod
+    def columns(labels: Sequence[str]) -> tuple[str, ...]:
+        """Of the table of predictions, beside ``file``, ``mark`` and ``error``."""
+        ...
+
+    @staticmethod
+    def row(answer: Any, truth: Any, labels: Sequence[str]) -> list[str]:
+        """One picture's cells, a cell a column."""
+        ...
+
+    @staticmethod
+    def report(answered: Answered) -> TaskReport:
+        """All that is worth knowing about the answers to at least one picture."""
         ...
 
     def focus(self, outputs: Mapping[str, Tensor], what: int) -> Tensor:
