@@ -51,7 +51,16 @@ RECIPES: dict[str, dict[str, Any]] = {
     "erase": {"erase": 1.0},
 }
 #: The operations of the policies that are none of the above, at a strength that shows.
-OPERATIONS = {"shear_x": 0.3, "translate_y": 0.3, "sharpness": 0.9, "posterize": 3, "solarize": 128, "autocontrast": 0, "equalize": 0, "invert": 0}
+OPERATIONS = {
+    "shear_x": 0.3,
+    "translate_y": 0.3,
+    "sharpness": 0.9,
+    "posterize": 3,
+    "solarize": 128,
+    "autocontrast": 0,
+    "equalize": 0,
+    "invert": 0,
+}
 
 
 def picture(draw: Any) -> np.ndarray:
@@ -99,7 +108,9 @@ def shown(name: str, image: np.ndarray, changes: dict[str, Any]) -> np.ndarray:
 
 def whole(number: int, image: np.ndarray) -> np.ndarray:
     """Views as a run makes them: the default recipe; the last two with everything switched on."""
-    recipe = ViewsRecipe() if number < COLUMNS - 2 else ViewsRecipe(affine=1.0, hue=0.1, policy="trivialaugment", erase=1.0, flip_vertical=0.5)
+    recipe = (
+        ViewsRecipe() if number < COLUMNS - 2 else ViewsRecipe(affine=1.0, hue=0.1, policy="trivialaugment", erase=1.0, flip_vertical=0.5)
+    )
     return view(image, False, SIDE, recipe, generator(0, "sheet", item=number))[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from landsight.studio.data.samples import Sample
 from landsight.studio.data.views import view
 from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
-from landsight.studio.tasks.losses import LOSSES
+from landsight.studio.tasks.losses import LOSSES, class_weights
 from landsight.studio.tasks.task import Answered, TaskReport
 
 #: Of the table of predictions. ``rank``: the truth's place among the answers, from 1. Columns are only ever added, at the end.
@@ -35,17 +36,22 @@ class Classify:
 
     ``has_large``, ``has_small``: for each label whether training has a picture of that kind. Sharp views weaken the labels without a large
     one in their softmax (train.absent_large_logit): else being sharp would teach that it cannot be one of them, and people's photos are sharp.
+    ``counts``: training pictures of each label, for train.class_weights; empty: not known.
     """
 
     name = "classify"
     main_metric = "top1"
 
-    def __init__(self, recipe: Recipe, labels: Sequence[str], has_large: Sequence[bool], has_small: Sequence[bool]) -> None:
+    def __init__(
+        self, recipe: Recipe, labels: Sequence[str], has_large: Sequence[bool], has_small: Sequence[bool], counts: Sequence[int] = ()
+    ) -> None:
         self.recipe = recipe
         self.labels = tuple(labels)
         self.has_large = tuple(has_large)
         self.has_small = tuple(has_small)
-        self._losses = {name: resolve(LOSSES, name, "loss") for name in recipe.train.losses}
+        self.counts = tuple(counts)
+        weights = class_weights(counts) if recipe.train.class_weights and counts else None
+        self._losses = {name: partial(resolve(LOSSES, name, "loss"), class_weights=weights) for name in recipe.train.losses}
         self._absent_large = _absent(has_large) * recipe.train.absent_large_logit
         self._absent_shrunk = _absent(has_large) * recipe.train.absent_shrunk_logit
         self._absent_small = _absent(has_small) * recipe.train.absent_small_logit
@@ -60,16 +66,18 @@ class Classify:
                 f"Pictures of this data have any number of labels, and classify learns one each: received {odd.name!r} with {len(odd.truth)}.",
                 "Choose a task of many labels, or give each picture one label.",
             )
-        return cls(recipe, checked.labels, has_kind(checked.train, small=False), has_kind(checked.train, small=True))
+        large, small = (has_kind(checked.train, small=kind) for kind in (False, True))
+        return cls(recipe, checked.labels, large, small, checked.train.counts())
 
     @classmethod
     def from_state(cls, recipe: Recipe, state: Mapping[str, Any]) -> Classify:
         """The inverse of ``state``."""
-        return cls(recipe, state["labels"], state["has_large"], state["has_small"])
+        return cls(recipe, state["labels"], state["has_large"], state["has_small"], state.get("counts", ()))
 
     def state(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {"labels": list(self.labels), "has_large": list(self.has_large), "has_small": list(self.has_small)}
+        kinds = {"has_large": list(self.has_large), "has_small": list(self.has_small)}
+        return {"labels": list(self.labels), **kinds, "counts": list(self.counts)}
 
     def view(self, image_hwc_u8: ImageU8, sample: Sample, side: int, rng: np.random.Generator) -> tuple[ImageU8, dict[str, NDArray[Any]]]:
         """Targets: label (int64), sharp and small (bool)."""
