@@ -49,11 +49,15 @@ def test_evaluate_measures_a_bundle(landsight: Landsight, bundle: Path, labelled
 def test_a_folder_becomes_a_run_and_the_run_a_bundle(landsight: Landsight, labelled: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
-    trained = landsight("train", labelled, "--out", run, *settings)
+    trained = landsight("train", labelled, "--out", run, "--only-train", *settings)
     assert trained.code == 0, trained.err
     assert "finished after step" in trained.out
-    exported = landsight("export", run)
+    exported = landsight("export", run, "--out", run / "another")
     assert exported.code == 0, exported.err
+    finished = landsight("train", labelled, "--out", run, *settings)
+    assert finished.code == 0, finished.err
+    assert f"landsight predict {run / 'bundle'}" in finished.out and "test top1" in finished.out
+    assert (run / "report.html").is_file()
     assert landsight("verify", run / "bundle").code == 0
     photo = next((labelled / "test" / "red_rock").iterdir())
     located = landsight("locate", "-f", "jsonl", "--bundle", run / "bundle", photo)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from landsight.bundle.manifest import Manifest
-from landsight.errors import RuntimeUnavailable
+from landsight.errors import DataError, RuntimeUnavailable
 from landsight.runtime.engine import Outputs
 from landsight.studio import recipe as recipes
 from landsight.studio.nets import table
@@ -24,6 +25,9 @@ from landsight.studio.resolve import resolve
 from landsight.studio.tasks import TASKS
 from landsight.studio.tasks.task import Task
 from landsight.studio.train.checkpoint import load_checkpoint
+
+#: Beside a checkpoint: what its outputs mean, as in a bundle's manifest.calibration.
+CALIBRATION_NAME = "calibration.json"
 
 
 class TorchEngine:
@@ -90,6 +94,7 @@ class Trained:
     task: Task
     net: StagedNet
     state: dict[str, Any]
+    calibration: dict[str, Any] = field(default_factory=dict)
 
     def engine(self) -> TorchEngine:
         """For evaluation and the export check."""
@@ -97,7 +102,7 @@ class Trained:
 
     def manifest(self) -> Manifest:
         """What a decoder needs to know; export fills in the rest."""
-        return manifest_of(self.recipe, self.task)
+        return replace(manifest_of(self.recipe, self.task), calibration=dict(self.calibration))
 
 
 def manifest_of(recipe: Recipe, task: Task) -> Manifest:
@@ -118,4 +123,16 @@ def open_run(run: Path, which: str = "best") -> Trained:
     net.load_state_dict(checkpoint.part("ema.") or checkpoint.part("net."))
     net.hold(0)  # nothing of a finished network is frozen: explanations differentiate through all of it
     net.eval()
-    return Trained(recipe, task, net, checkpoint.state)
+    return Trained(recipe, task, net, checkpoint.state, read_calibration(run / which))
+
+
+def read_calibration(folder: Path) -> dict[str, Any]:
+    """What studio.calibrate wrote beside a checkpoint; empty when there is none. Raises: DataError for a damaged file."""
+    path = folder / CALIBRATION_NAME
+    if not path.is_file():
+        return {}
+    try:
+        learnt: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError("bad_checkpoint", f"{path} is not JSON: {error}.", "Remove it; evaluation then does without.") from None
+    return learnt

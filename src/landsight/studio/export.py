@@ -82,7 +82,7 @@ def export(
         manifest = Manifest(
             name=name or trained.recipe.export.name, task=trained.task.name, made=datetime.now(UTC).isoformat(timespec="seconds"),
             input=trained.recipe.input, outputs=shapes, labels=trained.task.labels, precisions=precisions, places=dict(places or {}),
-            calibration=dict(calibration or {}), decision=dict(decision or {}), metrics=dict(metrics or {}), data=dict(data or {}), rights=rights,
+            calibration=dict(trained.calibration if calibration is None else calibration), decision=dict(decision or {}), metrics=dict(metrics or {}), data=dict(data or {}), rights=rights,
             versions={package: metadata.version(package) for package in _VERSIONS},
         )  # fmt: skip
         names = _store_photos(partial / "photos", photos)

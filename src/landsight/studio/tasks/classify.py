@@ -19,6 +19,7 @@ from landsight.studio import metrics
 from landsight.studio.data.check import Checked, has_kind
 from landsight.studio.data.samples import Sample
 from landsight.studio.data.views import view
+from landsight.studio.decision import fit_temperature
 from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
 from landsight.studio.tasks.losses import LOSSES, class_weights
@@ -141,6 +142,10 @@ class Classify:
         from landsight.studio.tasks.classify_report import report
 
         return report(answered)
+
+    def calibrate(self, outputs: Mapping[str, NDArray[Any]], truths: Sequence[int]) -> dict[str, Any]:
+        """The temperature of the softmax."""
+        return {"temperature": fit_temperature(np.asarray(outputs["logits"], np.float32), np.asarray(truths, np.int64))}
 
     def focus(self, outputs: Mapping[str, Tensor], what: int) -> Tensor:
         """Sum over the batch of the logit of label ``what``."""

@@ -114,6 +114,10 @@ class Task(Protocol):
         """All that is worth knowing about the answers to at least one picture."""
         ...
 
+    def calibrate(self, outputs: Mapping[str, NDArray[Any]], truths: Sequence[Any]) -> dict[str, Any]:
+        """The scalars of a bundle's calibration, from outputs for pictures that were not trained on; a row of each output a truth."""
+        ...
+
     def focus(self, outputs: Mapping[str, Tensor], what: int) -> Tensor:
         """The scalar that an explanation differentiates: how strongly the outputs speak for ``what``."""
         ...

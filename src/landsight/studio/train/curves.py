@@ -52,8 +52,9 @@ def draw_curves(figure: Figure, look: Look, rows: Sequence[Row]) -> None:
     losses, looks, rate = figure.subplots(1, 3)
     lines(losses, rows, {name: name for name in _loss_names(rows)})
     lines(looks, rows, {name: name.replace("_", " ") for name in look_names(rows)}, marker="o")
-    lines(rate, rows, {"rate": "rate"})
-    rate.set_yscale("log")
+    lines(rate, [row for row in rows if row.get("rate")], {"rate": "rate"})  # before the first step there is none
+    if rate.lines:
+        rate.set_yscale("log")
     for axes, title in ((losses, "loss"), (looks, "looks"), (rate, "rate")):
         axes.set_title(title)
         axes.set_xlabel("epoch")

@@ -25,7 +25,7 @@ def describe(recipe: Recipe, checked: Checked, out: Path, say: Callable[[str], N
     """Write recipe.toml, parts.csv (which picture went where) and environment.json, and say what the data amounts to."""
     summary = checked.summary()
     environment = {
-        "commit": _commit(), "python": platform.python_version(), "machine": platform.platform(), "cores": os.cpu_count(), "data": summary,
+        "commit": _commit(), "python": platform.python_version(), "machine": platform.platform(), "cores": os.cpu_count(), "data": {**summary, "notes": list(checked.notes)},
         "versions": dict(_versions()),
     }  # fmt: skip
     write_atomic(out / "recipe.toml", recipes.to_toml(recipe).encode())

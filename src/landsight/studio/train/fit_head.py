@@ -67,7 +67,7 @@ def body_engine(net: StagedNet, preparation: Preparation) -> Engine:
 
 def embed(engine: Engine, samples: Samples, task: Task, preparation: Preparation) -> Embedded:
     """Every readable picture through the network, by the road that evaluation takes."""
-    found = collect_outputs(engine, [s.path for s in samples.items], preparation, ("embedding",), on_error=lambda number, error: None)
+    found = collect_outputs(engine, samples.items, preparation, ("embedding",), on_error=lambda number, error: None)
     kept = [samples.items[int(i)] for i in found["index"]]
     return Embedded(torch.from_numpy(np.asarray(found["embedding"], np.float32)), stacked(task, kept))
 

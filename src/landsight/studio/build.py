@@ -1,0 +1,160 @@
+"""From a folder of labelled pictures to a trained, tested, exported model and one page that explains it.
+
+    from landsight.studio.build import build
+    built = build("photos/", "runs/photos")
+    print(built.tested.metrics["top1"].value, built.bundle.root)
+
+Given again, it goes on where it stopped: what is finished is not done twice, and the test part is not looked at twice.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from landsight.bundle.load import Bundle, load, sha256_of
+from landsight.bundle.manifest import Metric
+from landsight.studio import recipe as recipes
+from landsight.studio.build_page import write_page
+from landsight.studio.calibrate import calibrate
+from landsight.studio.data.readers import open_reader
+from landsight.studio.defaults import Proposal, propose
+from landsight.studio.engine import open_run
+from landsight.studio.evaluate import evaluate, read_part
+from landsight.studio.evaluate_page import task_report
+from landsight.studio.export import export
+from landsight.studio.recipe import DataRecipe, Recipe
+from landsight.studio.report.page import Section
+from landsight.studio.survey import survey
+from landsight.studio.train.checkpoint import FILE, write_atomic
+from landsight.studio.train.loop import Listener
+from landsight.studio.train.run import Run, train
+
+#: The one page, and what is already done, in the run folder.
+PAGE_NAME: Final = "report.html"
+_DONE_NAME: Final = "built.json"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """``tested``: figures on the test part with intervals, None when there is none or training was interrupted. ``bundle``: verified."""
+
+    run: Run
+    tested: dict[str, Metric] | None
+    bundle: Bundle | None
+    page: Path | None
+
+
+def build(
+    source: str | Path, out: str | Path, *, minutes: float | None = None, settings: Sequence[str] = (), test: bool = True,
+    listeners: tuple[Listener, ...] = (), say: Say | None = None, **training: Any,
+) -> Built:  # fmt: skip
+    """``source``: a folder of labelled pictures, or a recipe (TOML). ``minutes``: how long a folder may train; a recipe says itself.
+
+    ``settings``: ``section.key=value``, over what was chosen. ``training``: passed on to train.run.train. Raises: RecipeError, DataError,
+    DivergedError; VerificationError when the bundle does not answer as the trained network.
+    """
+    say, out = say or _to_stderr, Path(out)
+    recipe, reasons = chosen(Path(source), out, minutes=minutes, settings=settings, say=say)
+    run = train(recipe, out, listeners=listeners, say=say, **training)
+    if not run.finished:
+        return Built(run, None, None, None)
+    return finish(run, reasons, test=test, say=say)
+
+
+def chosen(
+    source: Path, out: Path, *, minutes: float | None, settings: Sequence[str], say: Say
+) -> tuple[Recipe, tuple[tuple[str, str], ...]]:
+    """The recipe, and why each thing in it was chosen. Of a run that has begun: what was chosen then, if nothing else is asked for now."""
+    if source.is_file():
+        return recipes.load(source, settings), ()
+    known = out / "chosen.json"
+    asked = {"source": str(source.resolve()), "minutes": minutes, "settings": list(settings)}
+    if known.is_file() and (saved := json.loads(known.read_text(encoding="utf-8")))["asked"] == asked:
+        return recipes.from_dict(saved["recipe"], settings), tuple((what, why) for what, why in saved["reasons"])
+    recipes.from_dict({}, settings)  # a mistake in them is said before pictures are read
+    proposal = proposed(source, minutes, settings)
+    for what, why in proposal.reasons:
+        say(f"chosen: {what} ({why})")
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"asked": asked, "recipe": proposal.tree, "reasons": proposal.reasons}, indent=1, ensure_ascii=False)
+    write_atomic(known, (text + "\n").encode("utf-8", "surrogateescape"))
+    return proposal.recipe(tuple(settings)), proposal.reasons
+
+
+def proposed(source: Path, minutes: float | None, settings: Sequence[str]) -> Proposal:
+    """What suits the pictures of a folder; the data section of ``settings`` counts when they are looked at."""
+    root = {"root": str(source.resolve())}
+    data = recipes.from_dict({"data": root}, [s for s in settings if s.startswith("data.")]).data
+    given = [s.partition("=")[0].strip() for s in settings]
+    return propose(survey(data), root, minutes=0.0 if minutes is None and "train.fit_head" in given else minutes)
+
+
+def finish(run: Run, reasons: Sequence[tuple[str, str]] = (), *, test: bool = True, say: Say | None = None) -> Built:
+    """Calibrate, test, export and explain a finished run. What was done for these very weights is not done again."""
+    say, out = say or _to_stderr, run.folder
+    weights = sha256_of(out / "best" / FILE)
+    done = _done(out, weights)
+    trained = open_run(out)
+    if "calibrated" not in done:
+        calibrate(out, read_part(trained.recipe.data, "validation", trained.task.labels, run=out))
+        done = _note(out, weights, done, calibrated=True)
+    tested = _metrics(done["tested"]) if "tested" in done else None
+    sections: Sequence[Section] = ()
+    if test and tested is None and _test_part(trained.recipe.data, out):
+        say("testing ...")
+        found = evaluate(out, split="test")
+        tested = found.metrics
+        sections = task_report(trained.task.name, found, read_part(trained.recipe.data, "test", trained.task.labels, run=out)).sections
+        done = _note(out, weights, done, tested={name: asdict(metric) for name, metric in tested.items()})
+    bundle = out / "bundle"
+    if "exported" not in done:
+        say("exporting, and checking that the bundle answers as the network does ...")
+        _set_aside(bundle)
+        export(out, bundle, metrics=tested)
+        done = _note(out, weights, done, exported=True)
+    loaded = load(bundle)
+    page = out / PAGE_NAME
+    if sections or "explained" not in done:
+        write_page(page, trained, run.metrics, tested=tested, bundle=loaded, reasons=reasons, sections=sections)
+        _note(out, weights, done, explained=True)
+    return Built(run, tested, loaded, page)
+
+
+def _test_part(data: DataRecipe, run: Path) -> bool:
+    """Is there something to test on: the data's own part, or the one that was carved."""
+    carved = run / "parts.csv"
+    return "test" in open_reader(data).splits() or (carved.is_file() and "test" in carved.read_text("utf-8", "surrogateescape"))
+
+
+def _done(out: Path, weights: str) -> dict[str, Any]:
+    path = out / _DONE_NAME
+    done: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return done if done.get("weights") == weights else {}
+
+
+def _note(out: Path, weights: str, done: dict[str, Any], **more: Any) -> dict[str, Any]:
+    done = {"weights": weights, **done, **more}
+    write_atomic(out / _DONE_NAME, (json.dumps(done, indent=1) + "\n").encode())
+    return done
+
+
+def _set_aside(bundle: Path) -> None:
+    """A bundle of earlier weights is kept under another name: somebody may use it."""
+    if bundle.exists():
+        number = next(n for n in range(1, 10_000) if not bundle.with_name(f"{bundle.name}-{n}").exists())
+        bundle.rename(bundle.with_name(f"{bundle.name}-{number}"))
+
+
+def _metrics(saved: dict[str, dict[str, Any]]) -> dict[str, Metric]:
+    return {name: Metric(**fields) for name, fields in saved.items()}
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,97 @@
+"""The one page that a build leaves: what came in, what was chosen and why, how it learnt, how good it is, how to use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from landsight.bundle.load import Bundle
+from landsight.bundle.manifest import Metric
+from landsight.studio.engine import Trained
+from landsight.studio.report.page import Block, Column, Pairs, Pre, Section, Table, Text, Tile, Tiles, render
+from landsight.studio.report.plots import plot
+from landsight.studio.train.checkpoint import write_atomic
+from landsight.studio.train.curves import draw_curves
+from landsight.studio.train.history import read_rows
+
+Metrics = Mapping[str, Metric]
+
+
+def write_page(
+    path: Path, trained: Trained, looks: Mapping[str, Metrics], *, tested: Metrics | None, bundle: Bundle,
+    reasons: Sequence[tuple[str, str]] = (), sections: Sequence[Section] = (),
+) -> Path:  # fmt: skip
+    """Write the page of the run folder that ``path`` lies in. ``sections``: the task's own, about the test part."""
+    run = path.parent
+    environment = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+    parts = [
+        _short(trained, looks, tested, bundle, run), _came_in(environment["data"]), *([_chosen(reasons)] if reasons else []), _learnt(run),
+        *sections, _recipe(run, environment),
+    ]  # fmt: skip
+    foot = f"landsight {metadata.version('landsight')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    subtitle = f"{len(trained.task.labels)} classes, learnt from {environment['data']['train']:,} pictures"
+    write_atomic(path, render(f"What {run.name} learnt", parts, subtitle=subtitle, foot=foot).encode())
+    return path
+
+
+def _short(trained: Trained, looks: Mapping[str, Metrics], tested: Metrics | None, bundle: Bundle, run: Path) -> Section:
+    shown, part = (tested, "test") if tested else (looks.get("validation", {}), "validation")
+    main = trained.task.main_metric
+    order = sorted(shown, key=lambda name: name != main)
+    blocks: list[Block] = [Tiles([_tile(name, shown[name]) for name in order[:4]])]
+    if not tested:
+        blocks.append(Text("There was no test part, so these are figures of the pictures that chose the weights: too kind.", "warning"))
+    verb = "locate" if bundle.manifest.places else "predict"
+    use = f"landsight {verb} --bundle {run / 'bundle'} PHOTOS" if verb == "locate" else f"landsight predict {run / 'bundle'} PHOTOS"
+    size = sum(p.stat().st_size for p in bundle.root.rglob("*") if p.is_file()) / 1e6
+    blocks += [
+        Pre(use, "Use it, on any machine, without torch:"),
+        Text(f"The bundle has {size:.1f} MB, holds everything it needs, and was checked from picture bytes to answer against the network."),
+    ]
+    return Section("In short", blocks, f"Measured on {next(iter(shown.values())).n:,} pictures of the {part} part." if shown else "")
+
+
+def _tile(name: str, metric: Metric) -> Tile:
+    return Tile(name.replace("_", " "), f"{metric.value:.3f}", f"{metric.low:.3f} to {metric.high:.3f}", metric.what)
+
+
+def _came_in(data: Mapping[str, Any]) -> Section:
+    parts = [[name, n] for name, n in data.items() if name in ("train", "validation", "held_out", "test")]
+    blocks: list[Block] = [Table([Column("part"), Column("pictures", numeric=True)], parts)]
+    blocks += [Text(note, "note") for note in data.get("notes", ())]
+    if data["duplicate_groups"]:
+        blocks.append(Text(f"{data['duplicate_groups']:,} groups of near-duplicates were each kept in one part."))
+    if data["corrupt"]:
+        rows = [[item["name"], item["reason"]] for item in data["corrupt"]]
+        blocks.append(Table([Column("file"), Column("why")], rows, f"{len(rows):,} files could not be read and were left out", folded=True))
+    return Section("What came in", blocks)
+
+
+def _chosen(reasons: Sequence[tuple[str, str]]) -> Section:
+    return Section("What was chosen, and why", [Pairs(dict(reasons))], "Each of these can be set by a recipe or an option.")
+
+
+def _learnt(run: Path) -> Section:
+    rows = read_rows(run)
+    if len(rows) < 2:
+        return Section(
+            "How it learnt", [Text("The last layer was fitted to what the network sees already; there were no epochs to follow.")]
+        )
+    drawn = plot(lambda figure, look: draw_curves(figure, look, rows), alt="loss, looks and rate by epoch", size=(10.0, 3.4))
+    return Section("How it learnt", [drawn])
+
+
+def _recipe(run: Path, environment: Mapping[str, Any]) -> Section:
+    made = {"machine": environment["machine"], "cores": str(environment["cores"]), "commit": environment["commit"] or "a package"}
+    return Section(
+        "To make it again",
+        [
+            Pre(f"landsight train {run / 'recipe.toml'} --out ANOTHER_RUN"),
+            Pre((run / "recipe.toml").read_text(encoding="utf-8"), "The recipe", folded=True),
+            Pairs({**made, **environment["versions"]}, "Where it was made", folded=True),
+        ],
+    )

@@ -1,0 +1,86 @@
+"""A folder becomes a tested, exported model and a page; given again, nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from landsight.errors import DataError
+from landsight.studio.build import build
+from landsight.studio.defaults import propose
+from landsight.studio.recipe import DataRecipe
+from landsight.studio.survey import Survey, survey
+
+from .conftest import CLASSES, draw
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders and nothing else, as people have them: no parts, larger than tiny."""
+    root = tmp_path_factory.mktemp("build") / "photos"
+    for name in CLASSES:
+        (root / name).mkdir(parents=True)
+        for number in range(24):
+            draw(name, 100 + number, (96, 80)).save(root / name / f"{number}.jpg", quality=90)
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("built") / "run"
+    built = build(photos, out, minutes=0.02, settings=["train.workers=0", "data.validation_share=0.4"])
+    assert built.tested is not None and built.bundle is not None and built.page is not None
+    return out
+
+
+def test_a_folder_alone_becomes_a_tested_bundle_and_a_page(run: Path) -> None:
+    assert json.loads((run / "evaluation-test.json").read_text())["metrics"]["top1"]["n"] >= 9
+    assert (run / "bundle/bundle.json").is_file()
+    manifest = json.loads((run / "bundle/bundle.json").read_text())
+    assert manifest["metrics"]["top1"]["n"] >= 9
+    page = (run / "report.html").read_text()
+    assert "What was chosen" in page and "landsight predict" in page and "were set aside" in page
+
+
+def test_given_again_nothing_is_done_twice(photos: Path, run: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in (run / "bundle").rglob("*")}
+    again = build(photos, run, minutes=0.02, settings=["train.workers=0", "data.validation_share=0.4"])
+    assert again.tested is not None
+    assert {p: p.stat().st_mtime_ns for p in (run / "bundle").rglob("*")} == before
+    assert len(json.loads((run / "looks.json").read_text())["test"]) == 1
+
+
+def test_a_probability_is_calibrated_alike_in_report_and_bundle(run: Path) -> None:
+    learnt = json.loads((run / "best/calibration.json").read_text())
+    assert learnt["temperature"] > 0
+    assert json.loads((run / "bundle/bundle.json").read_text())["calibration"] == learnt
+
+
+def test_little_time_means_the_head_alone(photos: Path) -> None:
+    seen = survey(DataRecipe(root=str(photos)))
+    assert (seen.pictures, len(seen.labels), seen.grey, seen.width_px) == (72, 3, False, 96)
+    proposal = propose(seen, {"root": str(photos)}, minutes=0.01)
+    assert proposal.recipe().schedule.stages == () and proposal.recipe().train.fit_head
+    assert any("last layer" in what for what, _ in proposal.reasons)
+
+
+def test_tiny_grey_pictures_are_learnt_at_their_own_size() -> None:
+    seen = Survey(60_000, tuple("0123456789"), 5421, 6742, False, 28, 28, True, (33.3, 33.3, 33.3), (78.6, 78.6, 78.6), ("train", "test"))
+    recipe = propose(seen, {"root": "digits"}, minutes=10).recipe()
+    assert (recipe.input.width, recipe.input.colour, recipe.input.mean) == (28, "L", (33.3,))
+    assert recipe.views.flip == 0 and not recipe.net.pretrained
+    assert recipe.schedule.stages[0][1] >= 1
+
+
+def test_a_folder_without_pictures_is_one_clear_error(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "empty" / name).mkdir(parents=True)
+        (tmp_path / "empty" / name / "x.jpg").write_bytes(b"no picture")
+    with pytest.raises(DataError):
+        build(tmp_path / "empty", tmp_path / "run")
+    shutil.rmtree(tmp_path / "empty" / "b")
+    with pytest.raises(DataError, match="class"):
+        build(tmp_path / "empty", tmp_path / "run")
