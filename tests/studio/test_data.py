@@ -13,7 +13,7 @@ from PIL import Image
 
 from landsight.errors import DataError
 from landsight.runtime.stream import Pool
-from landsight.studio.data import cache, duplicates
+from landsight.studio.data import cache
 from landsight.studio.data.cache import Working
 from landsight.studio.data.check import check, has_kind
 from landsight.studio.data.readers.folder import FolderReader
@@ -148,31 +148,6 @@ def test_exclude_and_hold_out(folder: Path, tmp_path: Path) -> None:
     assert not {s.key for s in held.items} & {s.key for s in (*checked.train.items, *checked.subsets["validation"].items)}
     with pytest.raises(DataError, match=r"'bleu'. Did you mean 'blue'"):
         check(tiny_recipe(folder, 'data.exclude=["bleu"]').data, 0, tmp_path)
-
-
-def test_difference_hash_is_the_same_smaller_and_compressed_but_not_for_another_picture(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    blocks = Image.fromarray(rng.integers(0, 256, (9, 9, 3)).astype(np.uint8)).resize((300, 200), Image.Resampling.BICUBIC)
-    other = Image.fromarray(rng.integers(0, 256, (9, 9, 3)).astype(np.uint8)).resize((300, 200), Image.Resampling.BICUBIC)
-    blocks.resize((120, 80)).save(tmp_path / "a.jpg", quality=60)
-    near = duplicates.difference_hash(np.asarray(Image.open(tmp_path / "a.jpg")))
-    code = duplicates.difference_hash(np.asarray(blocks))
-    assert (code ^ near).bit_count() <= 2
-    assert (code ^ duplicates.difference_hash(np.asarray(other))).bit_count() > 12
-    # Left half dark, right half bright: only the fourth step of each row rises (cells 4 and 5 straddle the edge, so it may be two).
-    edge = np.zeros((90, 90, 3), np.uint8)
-    edge[:, 45:] = 255
-    assert duplicates.difference_hash(edge).bit_count() in (8, 16)
-
-
-def test_groups_are_linked_by_steps() -> None:
-    # 0 and 1 differ in one bit, 1 and 3 (0b11) in one, 0 and 3 in two; 0xff00 is far from all.
-    hashes = np.array([0, 0xFF00, 1, 3], np.uint64)
-    assert duplicates.groups(hashes, 1).tolist() == [0, 1, 0, 0]
-    assert duplicates.groups(hashes, 0).tolist() == [0, 1, 2, 3]
-    assert duplicates.groups(hashes, -1).tolist() == [0, 1, 2, 3]
-    many = np.array([7, *range(1 << 20, 3_000 + (1 << 20)), 7], np.uint64)
-    assert duplicates.groups(many, 0)[[0, -1]].tolist() == [0, 0]
 
 
 def _samples(groups: list[int]) -> Samples:

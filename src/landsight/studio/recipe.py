@@ -23,7 +23,8 @@ class DataRecipe:
     form the subset "held_out". ``exclude``: classes left out altogether. ``cache``: folder of decoded pixels; empty: inside the run.
 
     ``reader``: a key of data.readers; "auto": told from what lies in root. ``test_share``: carved for the part "test" when root has none;
-    0: none. ``labels_file`` and the columns are for the "csv" reader: the table (below root, or an absolute path), which column names the
+    0: none. ``duplicate_distance``: near-duplicates are kept in one part when it is above 0, equal pixels alone at 0, nothing below 0.
+    ``labels_file`` and the columns are for the "csv" reader: the table (below root, or an absolute path), which column names the
     file, the label or labels (``label_separator`` between them), the part, the group that must not be split, numbers to predict.
     """
 

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from landsight.errors import DataError
 from landsight.studio.data import duplicates
 from landsight.studio.data.cache import Cache, Corrupt, Decode, Working, build
-from landsight.studio.data.duplicates import difference_hash
-from landsight.studio.data.readers import open_reader
+from landsight.studio.data.readers import Reader, open_reader
 from landsight.studio.data.readers.parts import has_test
+from landsight.studio.data.related import Leak, Related, leak_notes, related
 from landsight.studio.data.samples import Samples
 from landsight.studio.data.split import carve
 from landsight.studio.recipe import DataRecipe
@@ -27,7 +25,8 @@ from landsight.studio.resolve import nearest
 class Checked:
     """What training may use. ``subsets``: parts that are looked at while training, "validation" first, then "held_out" if asked for.
 
-    ``test``: carved because the data has no test part, else None; training never looks at it. ``notes``: sentences for people.
+    ``test``: carved because the data has no test part, else None; training never looks at it. ``leaks``: training pictures that are
+    near-duplicates of pictures in a part that the data has. ``notes``: sentences for people.
     """
 
     train: Samples
@@ -36,6 +35,7 @@ class Checked:
     corrupt: tuple[Corrupt, ...]
     duplicate_groups: int
     test: Samples | None = None
+    leaks: tuple[Leak, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -53,6 +53,7 @@ class Checked:
         return {
             **{name: len(s) for name, s in self.parts.items()}, "labels": len(self.labels),
             "small": sum(s.small for s in self.train.items), "duplicate_groups": self.duplicate_groups,
+            "leaks": len(self.leaks),
             "corrupt": [dataclasses.asdict(c) for c in self.corrupt], "digest": self.cache.digest,
         }  # fmt: skip
 
@@ -71,16 +72,34 @@ def check(
     given = reader.read("validation", everything.labels) if "validation" in reader.splits() else None
     working = Working(recipe.working_px, recipe.small_px, recipe.working_shape)
     cache = build(everything.items, root=cache_root, working=working, decode=decode, progress=progress)
-    grouped, groups = _grouped(everything, cache, recipe.duplicate_distance)
+    others, notes = _others(reader, everything.labels, recipe.duplicate_distance)
+    grouped, found = _grouped(everything, cache, others, recipe)
     kept = without(grouped, recipe.exclude)
     held_keys = {s.key for s in kept.items if not s.small and any(kept.labels[i] in recipe.hold_out for i in s.label_indices)}
     usable = kept.where(lambda s: s.key not in held_keys)
-    train, test, validation, notes = _parted(usable, given, recipe, seed, test_is_given=has_test(reader.splits()))
+    train, test, validation, carved = _parted(usable, given, recipe, seed, test_is_given=has_test(reader.splits()))
     subsets = {"validation": validation}
     if held_keys:
         subsets["held_out"] = kept.where(lambda s: s.key in held_keys)
     _complete(train)
-    return Checked(train, subsets, cache, cache.corrupt, groups, test, tuple(notes))
+    names = {s.name for s in train.items}
+    leaks = tuple(leak for leak in found.leaks if leak.train in names)
+    notes = [*carved, *leak_notes(leaks, found.compared), *notes]
+    duplicates_known = sum(n > 1 for n in Counter(s.group for s in grouped.items).values())
+    return Checked(train, subsets, cache, cache.corrupt, duplicates_known, test, leaks, tuple(notes))
+
+
+def _others(reader: Reader, labels: tuple[str, ...], distance: int) -> tuple[dict[str, Samples], list[str]]:
+    """The parts beside "train" that near-duplicates are looked for in, and why one cannot be compared."""
+    others: dict[str, Samples] = {}
+    notes: list[str] = []
+    for part in reader.splits() if distance >= 0 else ():
+        if part != "train":
+            try:
+                others[part] = reader.read(part, labels)
+            except DataError as error:
+                notes.append(f"Part {part!r} was not compared with the training pictures: {error}")
+    return others, notes
 
 
 def _parted(
@@ -114,13 +133,15 @@ def has_kind(samples: Samples, *, small: bool) -> list[bool]:
     return [n > 0 for n in samples.where(lambda s: s.small == small).counts()]
 
 
-def _grouped(samples: Samples, cache: Cache, distance: int) -> tuple[Samples, int]:
-    """Readable samples with kind and group filled in, and the number of groups of two or more."""
+def _grouped(samples: Samples, cache: Cache, others: dict[str, Samples], recipe: DataRecipe) -> tuple[Samples, Related]:
+    """Readable samples with kind and group filled in: linked by being near-duplicates, or by the reader."""
     good = [s for s in samples.items if s.key in cache.entries]
-    hashes = np.array([difference_hash(cache[s.key]) for s in good], np.uint64)
-    groups = duplicates.groups(hashes, distance)
+    found = related(good, cache, others, recipe.working_px) if recipe.duplicate_distance >= 0 else Related((), (), {})
+    pairs = [p for p in found.pairs if recipe.duplicate_distance > 0 or p.likeness == 1]
+    links = [*((p.a, p.b) for p in pairs), *duplicates.linked_by(s.group for s in good)]
+    groups = duplicates.groups(len(good), links)
     items = tuple(dataclasses.replace(s, small=cache.entries[s.key].small, group=int(g)) for s, g in zip(good, groups, strict=True))
-    return dataclasses.replace(samples, items=items), sum(n > 1 for n in Counter(groups.tolist()).values())
+    return dataclasses.replace(samples, items=items), found
 
 
 def without(samples: Samples, exclude: tuple[str, ...]) -> Samples:

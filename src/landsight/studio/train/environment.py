@@ -13,6 +13,7 @@ from pathlib import Path
 
 from landsight.studio import recipe as recipes
 from landsight.studio.data.check import Checked
+from landsight.studio.data.related import leaks_csv
 from landsight.studio.data.split import PARTS_NAME, parts_csv
 from landsight.studio.recipe import Recipe
 from landsight.studio.train.checkpoint import write_atomic
@@ -30,6 +31,8 @@ def describe(recipe: Recipe, checked: Checked, out: Path, say: Callable[[str], N
     }  # fmt: skip
     write_atomic(out / "recipe.toml", recipes.to_toml(recipe).encode())
     write_atomic(out / PARTS_NAME, parts_csv(checked.parts))
+    if checked.leaks:
+        write_atomic(out / "leaks.csv", leaks_csv(checked.leaks))
     write_atomic(out / "environment.json", (json.dumps(environment, indent=1) + "\n").encode())
     counts = ", ".join(f"{name} {value}" for name, value in summary.items() if isinstance(value, int))
     say(f"{counts}; {len(checked.corrupt)} files dropped")
