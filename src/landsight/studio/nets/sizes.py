@@ -17,6 +17,8 @@ from landsight.errors import RecipeError
 Shape = tuple[int, int, int]
 #: A network that refuses even this side (of photo.prepare's limit) does not refuse because of the size.
 _LARGEST_PX = 4096
+#: So far are sizes tried one by one.
+_LARGEST_FLAT_PX = 512
 
 
 @dataclass
@@ -47,9 +49,16 @@ def output_shape(net: nn.Module, shape: Shape) -> tuple[int, ...]:
 
 
 def smallest_side(net: nn.Module, channels: int) -> int | None:
-    """The least s for which a picture of s x s pixels goes through; None when no size does. A larger one than one that works works too."""
-    if not _takes(net, (channels, _LARGEST_PX, _LARGEST_PX)):
-        return None
+    """The least s for which a picture of s x s pixels goes through; None when no size does.
+
+    A larger one than one that works works too, except before a linear layer on a map laid flat: that takes one size, so each is tried.
+    """
+    path = _Path()
+    try:
+        _run(net, (channels, _LARGEST_PX, _LARGEST_PX), path)
+    except RuntimeError:
+        is_flat = bool(path.inside) and isinstance(net.get_submodule(path.inside[-1][0]), nn.Linear)
+        return next((side for side in range(1, _LARGEST_FLAT_PX) if _takes(net, (channels, side, side))), None) if is_flat else None
     low, high = 0, _LARGEST_PX
     while high - low > 1:
         middle = (low + high) // 2
