@@ -49,8 +49,8 @@ def tiny_recipe(root: Path, *settings: str) -> Recipe:
     data = {
         "data": {"root": str(root), "small_px": 32, "working_px": 48, "validation_share": 0.2, "duplicate_distance": -1},
         "input": {"width": 32, "height": 32},
-        "net": {"name": "cnn", "frozen_blocks": 0, "dropout": 0.0, "norm_momentum": 0.1},
-        "optimise": {"rate": 0.002, "head_factor": 1.0, "precision": "fp32", "ema": 0.8},
+        "net": {"name": "cnn", "hidden": [32], "frozen_blocks": 0, "dropout": 0.0, "norm_momentum": 0.1},
+        "optimise": {"rate": 0.01, "head_factor": 1.0, "precision": "fp32", "ema": 0.8},
         "schedule": {"stages": [[32, 2]]},
         "train": {"batch": 8, "workers": 0, "threads": 1, "evaluate_every": 0},
         "views": {"degrade_large_px": [16.0, 32.0], "degrade_small_px": [16.0, 32.0]},

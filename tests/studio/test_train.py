@@ -69,8 +69,8 @@ def test_head_has_its_own_rate_and_frozen_weights_none() -> None:
     made = optimiser(net, OptimiseRecipe(rate=0.1, head_factor=4.0))
     body, head = made.param_groups
     assert (body["lr"], head["lr"]) == (0.1, 0.4)
-    assert [tuple(p.shape) for p in head["params"]] == [(3, 64 * 4 * 4), (3,)]
-    assert {id(p) for p in body["params"]} == {id(p) for p in net.blocks[2].parameters()}  # type: ignore[index, union-attr]
+    assert [tuple(p.shape) for p in head["params"]] == [(3, 32), (3,)]
+    assert {id(p) for p in body["params"]} == {id(p) for part in (net.blocks[2], net.hidden) for p in part.parameters()}  # type: ignore[index, union-attr]
     assert set_rate(made, 0.5) == 0.05
     assert head["lr"] == 0.2
 
