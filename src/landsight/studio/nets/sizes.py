@@ -119,6 +119,12 @@ def _evaluating(net: nn.Module) -> Iterator[None]:
 
 def _impossible(net: nn.Module, shape: Shape, path: _Path, why: str) -> RecipeError:
     name, reached = path.inside[-1] if path.inside else ("", (1, *shape))
+    layer = dict(net.named_modules())[name]
+    if isinstance(layer, nn.Conv2d) and reached[1:2] != (layer.in_channels,):
+        return RecipeError(
+            "impossible_size", f"Layer {name} cannot take {_size(reached[1:])}: it wants {layer.in_channels} channels.",
+            "Give pictures of that many channels.",
+        )  # fmt: skip
     smallest = smallest_side(net, shape[0])
     if smallest is None:
         return RecipeError(
