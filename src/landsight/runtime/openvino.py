@@ -42,7 +42,7 @@ class OpenVinoEngine:
             ) from None
         try:
             with signal_stack_kept():
-                self._compiled = _compiled(openvino, data, _HINTS[precision], self._threads)
+                self._compiled, self.output_names = _compiled(openvino, data, _HINTS[precision], self._threads)
                 self._queue = openvino.AsyncInferQueue(self._compiled, self._threads)
             computed = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         except RuntimeUnavailable:
@@ -52,7 +52,6 @@ class OpenVinoEngine:
         self._queue.set_callback(_keep)
         named = precision if precision == "int8" else {"f32": "fp32"}.get(computed, computed)
         self.name = f"openvino {named}"
-        self.output_names: tuple[str, ...] = tuple(output.get_any_name() for output in self._compiled.outputs)
 
     def run(self, batch_nchw: NDArray[np.float32], wants: tuple[str, ...]) -> Outputs:
         """See runtime.engine.Engine."""
@@ -74,7 +73,8 @@ def _keep(request: Any, wanted: tuple[list[NDArray[np.float32]], list[int]]) -> 
     row.extend(np.array(request.get_output_tensor(port).data, dtype=np.float32) for port in ports)
 
 
-def _compiled(openvino: Any, data: bytes, hint: str, threads: int) -> Any:
+def _compiled(openvino: Any, data: bytes, hint: str, threads: int) -> tuple[Any, tuple[str, ...]]:
+    """The compiled model and the names of its outputs, in order."""
     core = openvino.Core()
     model = core.read_model(data, b"")
     if len(model.inputs) != 1:
@@ -85,4 +85,7 @@ def _compiled(openvino: Any, data: bytes, hint: str, threads: int) -> Any:
         # A fixed shape compiles to faster code; possible when pieces always have one picture.
         shape[0] = 1 if PIECE_VALUES // values <= 1 else -1
         model.reshape(shape)
-    return core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": threads})
+    # Asked before compiling: that drops operations which do nothing, and an output may then go by the name of what stood before them.
+    names = tuple(output.get_any_name() for output in model.outputs)
+    settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": threads}
+    return core.compile_model(model, "CPU", settings), names

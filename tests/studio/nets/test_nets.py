@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from landsight.errors import RecipeError
 from landsight.photo.prepare import Preparation
+from landsight.runtime.openvino import OpenVinoEngine
 from landsight.studio.engine import TorchEngine
 from landsight.studio.nets import efficientnet_lite, table
 from landsight.studio.nets.mlp import hidden_size
@@ -260,3 +261,30 @@ def test_a_timm_network_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", module)
     outputs = made("timm:tiny", _GREY, 4)(torch.randn(2, 1, 16, 16))
     assert {name: tuple(t.shape) for name, t in outputs.items()} == {"logits": (2, 4), "embedding": (2, 6), "feature_map": (2, 6, 8, 8)}
+
+
+@pytest.mark.parametrize("fields", [{"name": "cnn"}, {"name": "cnn", "hidden": (8,)}, {"name": "mlp"}, {"name": "vgg", "hidden": (8,)}])
+def test_openvino_keeps_the_names_of_outputs(fields: dict[str, object], tmp_path: Path) -> None:
+    """It drops an operation that does nothing, such as a second flattening, and an output's name with it."""
+    write_fp32(made(image=_GREY, **fields), _GREY, tmp_path / "model.onnx", opset=18)  # type: ignore[arg-type]
+    engine = OpenVinoEngine((tmp_path / "model.onnx").read_bytes())
+    assert set(engine.output_names) == set(OUTPUTS)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"activation": "mish", "pool": "mixed", "padding_mode": "reflect"},
+        {"activation": "gelu", "pool": "average", "padding_mode": "replicate"},
+        {"activation": "hardswish", "padding_mode": "circular", "padding": "2"},
+        {"activation": "prelu", "padding": "valid", "norm": False},
+    ],
+    ids=str,
+)
+def test_choices_are_exported_too(fields: dict[str, object], tmp_path: Path) -> None:
+    net = made("cnn", _GREY, **fields)
+    write_fp32(net, _GREY, tmp_path / "model.onnx", opset=18)
+    batch = pictures(2, _GREY).numpy()
+    got = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"]).run(list(OUTPUTS), {INPUT: batch})
+    for output, array in zip(OUTPUTS, got, strict=True):
+        np.testing.assert_allclose(array, TorchEngine(net).run(batch, OUTPUTS)[output], rtol=1e-4, atol=1e-4)
