@@ -24,6 +24,8 @@ from landsight.cli.studio_verb import studio_module
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR", help="Where predictions and figures are written. Default: into the run; for a bundle nowhere.")  # fmt: skip
 @click.option("--runtime", type=click.Choice(["onnxruntime", "openvino"]), default="onnxruntime", show_default=True, help="Of a bundle: what runs it.")  # fmt: skip
 @click.option("--precision", default="fp32", show_default=True, metavar="NAME", help="Of a bundle: one of its precisions.")
+@click.option("--robustness", is_flag=True, help="Also corrupt the pictures (shift, rotation, scale, blur, noise, JPEG, downscaling, occlusion): what is lost.")  # fmt: skip
+@click.option("--sample", type=click.IntRange(min=1), default=500, show_default=True, metavar="N", help="At most so many pictures for --robustness.")  # fmt: skip
 @click.option(
     "-f", "--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True, help="table is for people."
 )
@@ -32,7 +34,7 @@ def evaluate(source: Path, format_: str, part: str, **options: Any) -> None:
 
     Looks at a part that is kept for testing are counted. Never choose by one.
     """
-    found = studio_module("evaluate").evaluate(source, split=part, **options)
+    found = studio_module("evaluate").evaluate(source, split=part, say=lambda line: click.echo(line, err=True), **options)
     if format_ == "json":
         click.echo(found.to_json(), nl=False)
         return

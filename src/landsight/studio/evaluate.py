@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from landsight.answer.road import answer_module, wants
 from landsight.bundle.load import MANIFEST_NAME, load
-from landsight.bundle.manifest import Manifest
-from landsight.errors import PhotoError, UsageError
+from landsight.errors import UsageError
 from landsight.runtime.choose import make
-from landsight.runtime.engine import Engine
-from landsight.runtime.stream import Pool
-from landsight.studio.collect import collect_outputs
 from landsight.studio.data.check import without
 from landsight.studio.data.readers import open_reader
 from landsight.studio.data.samples import Samples
 from landsight.studio.data.split import PARTS_NAME, read_parts
 from landsight.studio.engine import open_run
 from landsight.studio.evaluate_page import page, predictions_csv, task_report
-from landsight.studio.evaluation import Evaluation
+from landsight.studio.evaluation import Evaluation, evaluate_engine
 from landsight.studio.recipe import DataRecipe
-from landsight.studio.resolve import resolve
-from landsight.studio.tasks import TASKS
+from landsight.studio.robustness import robustness as shake
+from landsight.studio.robustness import section
 from landsight.studio.train.checkpoint import write_atomic
+
+__all__ = ["Evaluation", "count_look", "evaluate", "evaluate_engine", "read_looks", "read_part"]
 
 #: Looks at each part of the data, in the run folder.
 LOOKS_NAME = "looks.json"
@@ -47,11 +40,16 @@ def evaluate(
     out: Path | None = None,
     runtime: str = "onnxruntime",
     precision: str = "fp32",
+    robustness: bool = False,
+    sample: int = 500,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """Measure a run folder (its checkpoint ``which``) or a bundle folder (in ``runtime`` and ``precision``) on a part of a data folder.
 
     ``root``: the data folder; a run knows its own, a bundle needs it. ``out``: where predictions-SPLIT.csv, evaluation-SPLIT.json,
-    evaluation-SPLIT.html and looks.json go; a run's own folder by default, nowhere for a bundle. Raises: UsageError, DataError, BundleError.
+    evaluation-SPLIT.html and looks.json go; a run's own folder by default, nowhere for a bundle.
+    ``robustness``: also under corruptions, on at most ``sample`` of the pictures; ``say`` hears how it goes.
+    Raises: UsageError, DataError, BundleError.
     """
     if (source / MANIFEST_NAME).is_file():
         if root is None:
@@ -69,37 +67,19 @@ def evaluate(
     looks = count_look(out, split, engine.name) if out is not None else None
     found = evaluate_engine(engine, samples, manifest, arrays, looks=looks)
     report = task_report(manifest.task, found, samples)
-    found = replace(found, details=report.figures)
+    sections, details = list(report.sections), dict(report.figures)
+    if robustness and len(found.index):
+        shaken = shake(engine, samples, manifest, arrays, found, count=sample, say=say)
+        sections.append(section(shaken))
+        details["robustness"] = shaken.figures()
+    found = replace(found, details=details)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         about = {"measured": str(source), "part": split, "engine": engine.name, "task": manifest.task, "classes": str(len(samples.labels))}
         write_atomic(out / f"predictions-{split}.csv", predictions_csv(manifest.task, found, samples))
         write_atomic(out / f"evaluation-{split}.json", found.to_json().encode("utf-8", "surrogateescape"))
-        write_atomic(out / f"evaluation-{split}.html", page(found, report.sections, about, read_looks(out, split)).encode())
+        write_atomic(out / f"evaluation-{split}.html", page(found, sections, about, read_looks(out, split)).encode())
     return found
-
-
-def evaluate_engine(
-    engine: Engine,
-    samples: Samples,
-    manifest: Manifest,
-    arrays: Mapping[str, NDArray[Any]],
-    *,
-    looks: int | None = None,
-    pool: Pool | None = None,
-) -> Evaluation:
-    """Measure any engine: a checkpoint, ONNX Runtime, OpenVINO. Unreadable files are named, and count neither for nor against."""
-    module = answer_module(manifest.task)
-    unreadable: list[tuple[str, str]] = []
-
-    def dropped(number: int, error: PhotoError) -> None:
-        unreadable.append((samples.items[number].name, str(error)))
-
-    outputs = collect_outputs(engine, samples.items, manifest.input, wants(manifest), on_error=dropped, pool=pool)
-    index = outputs.pop("index").astype(np.int64)
-    answers = module.decode(outputs, manifest, arrays) if len(index) else []  # type: ignore[arg-type]
-    metrics = resolve(TASKS, manifest.task, "task").score(answers, [samples.items[i].truth for i in index])
-    return Evaluation(engine.name, metrics, answers, index, tuple(unreadable), looks)
 
 
 def read_part(data: DataRecipe, split: str, labels: Sequence[str], run: Path | None = None) -> Samples:

@@ -1,16 +1,24 @@
-"""What an evaluation found."""
+"""Any engine measured on labelled files, by the one road."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landsight.bundle.manifest import Metric
+from landsight.answer.road import answer_module, wants
+from landsight.bundle.manifest import Manifest, Metric
+from landsight.errors import PhotoError
+from landsight.runtime.engine import Engine
+from landsight.runtime.stream import Pool
+from landsight.studio.collect import collect_outputs
+from landsight.studio.data.samples import Samples
+from landsight.studio.resolve import resolve
+from landsight.studio.tasks import TASKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +47,33 @@ class Evaluation:
             )
             + "\n"
         )
+
+
+def evaluate_engine(
+    engine: Engine,
+    samples: Samples,
+    manifest: Manifest,
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    looks: int | None = None,
+    pool: Pool | None = None,
+) -> Evaluation:
+    """Measure any engine: a checkpoint, ONNX Runtime, OpenVINO. Unreadable files are named, and count neither for nor against."""
+    found = ask(engine, samples, manifest, arrays, pool=pool)
+    metrics = resolve(TASKS, manifest.task, "task").score(found.answers, [samples.items[i].truth for i in found.index])
+    return replace(found, metrics=metrics, looks=looks)
+
+
+def ask(
+    engine: Engine, samples: Samples, manifest: Manifest, arrays: Mapping[str, NDArray[Any]], *, pool: Pool | None = None
+) -> Evaluation:
+    """As ``evaluate_engine``, without metrics: the answers alone."""
+    unreadable: list[tuple[str, str]] = []
+
+    def dropped(number: int, error: PhotoError) -> None:
+        unreadable.append((samples.items[number].name, str(error)))
+
+    outputs = collect_outputs(engine, samples.items, manifest.input, wants(manifest), on_error=dropped, pool=pool)
+    index = outputs.pop("index").astype(np.int64)
+    answers = answer_module(manifest.task).decode(outputs, manifest, arrays) if len(index) else []  # type: ignore[arg-type]
+    return Evaluation(engine.name, {}, answers, index, tuple(unreadable))

@@ -31,6 +31,16 @@ def proportion(hits: NDArray[np.bool_], what: str) -> Metric:
     return Metric(float(hits.mean()), low, high, len(hits), what)
 
 
+def mean_mark(marks: NDArray[np.float64]) -> Metric:
+    """Mean of marks in [0, 1]: a share with Wilson's interval when all are 0 or 1, else with a bootstrap of the pictures."""
+    n = len(marks)
+    if np.isin(marks, (0.0, 1.0)).all():
+        return proportion(marks > 0, "share right, Wilson")
+    rng = generator(0, "bootstrap mean mark")
+    low, high = np.quantile([marks[rng.integers(0, n, n)].mean() for _ in range(RESAMPLES)], [0.025, 0.975])
+    return Metric(float(marks.mean()), float(low), float(high), n, "mean mark, bootstrap")
+
+
 def paired_difference(before: NDArray[np.float64], after: NDArray[np.float64], what: str) -> Metric:
     """Mean of after - before over the same pictures, each marked in [0, 1], with a 95 % interval.
 

@@ -15,8 +15,9 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def points(difference: float) -> str:
-    """-0.031 -> "-3.1": percentage points with their sign, as a true minus."""
-    return f"{100 * difference:+.1f}".replace("-", "−")
+    """-0.031 -> "−3.1": percentage points with their sign, as a true minus; none for 0."""
+    text = f"{100 * difference:+.1f}".replace("-", "−")
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def interval(metric: Metric, digits: int = 1) -> str:
