@@ -53,6 +53,9 @@ def test_classification() -> None:
     assert found["top3"].value == 0.75
     assert found["top5"].value == 1.0
     assert found["mean_per_class"].value == pytest.approx((1 + 0 + 0) / 3)
+    # -ln of 0.7, 0.2, 0.1, 0.25: 0.3567, 1.6094, 2.3026, 1.3863; mean 1.4137, deviation 0.8055, so +- 1.96 x 0.8055 / 2.
+    loss = found["log_loss"]
+    assert (loss.value, loss.low, loss.high) == pytest.approx((1.41375, 0.62435, 2.20314), abs=1e-4)
     assert all(m.low <= m.value <= m.high and m.n == 4 for m in found.values() if m.what.startswith("right"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import click
 
 from landsight.cli.app import EXIT_INTERRUPTED, EXIT_OK
 from landsight.cli.studio_verb import studio_module
+from landsight.errors import UsageError
 
 if TYPE_CHECKING:
     from landsight.bundle.manifest import Metric
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value of the recipe, such as train.batch=32; repeatable."
 )
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=None, help="Time to train, of a folder. Default: 15.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=None, metavar="M", help="As many epochs as fit into this time. Default: of a folder 15, of a recipe what it says.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(min=1), default=None, metavar="N", help="So many epochs in all, however long they take; stages keep their proportions.")  # fmt: skip
+@click.option("--batch-size", default=None, metavar="N|auto", help="Pictures a batch; auto: the largest that fits into memory.")
+@click.option("--from", "start", type=click.Path(path_type=Path, exists=True, file_okay=False), default=None, metavar="RUN", help="Start from the weights of an earlier run; of its head, those for labels that both have.")  # fmt: skip
 @click.option("--finish/--only-train", default=None, help="After training: calibrate, test, export, write the page. Default: of a folder.")
 @click.option("--test/--no-test", default=True, help="With --finish: look at the test part, once. Default: yes.")
 @click.option("--mlflow", is_flag=True, help="Log to MLflow as well. Also when MLFLOW_TRACKING_URI is set.")
@@ -29,22 +35,37 @@ def train(ctx: click.Context, /, source: Path, out: Path | None, finish: bool | 
     """Train on DIR, labelled pictures (a folder a class, a table, idx files), or as RECIPE (a TOML file) says.
 
     Of a folder, everything is chosen from what is seen in it, and the result is tested and exported to RUN/bundle, with one page that explains
-    it, RUN/report.html. A run that was interrupted goes on when the same command is given again. Exit code 130: interrupted, the last
-    step is saved.
+    it, RUN/report.html. A run that was interrupted goes on when the same command is given again; `landsight resume RUN` goes on with its
+    training alone. Exit code 130: interrupted, the last step is saved.
     """
     out = out or Path("runs") / source.stem
+    options["settings"] = (*options["settings"], *_settings(source, options, options.pop("batch_size"), options.pop("start")))
     if finish or (finish is None and source.is_dir()):
         _build(ctx, source, out, **options)
     builder = studio_module("build")
-    recipe, _ = builder.chosen(source, out, minutes=options["minutes"], settings=options["settings"], say=_say)
-    run = studio_module("train.run").train(recipe, out, mlflow=options["mlflow"])
-    _show(ctx, run)
+    chosen = {name: options[name] for name in ("minutes", "epochs", "settings")}
+    recipe, _ = builder.chosen(source, out, say=_say, **chosen)
+    ctx.exit(tell(studio_module("train.run").train(recipe, out, mlflow=options["mlflow"])))
+
+
+def _settings(source: Path, options: dict[str, Any], batch_size: str | None, start: Path | None) -> Iterator[str]:
+    """Options that are short for a setting of the recipe. Raises: UsageError."""
+    if options["minutes"] is not None and options["epochs"] is not None:
+        raise UsageError("bad_option", "--epochs and --minutes: received both.", "Give one: the number of epochs, or the time for them.")
+    if options["minutes"] is not None and source.is_file():
+        yield f"train.minutes={options['minutes']}"
+    if batch_size is not None:
+        if batch_size != "auto" and not (batch_size.isascii() and batch_size.isdigit() and int(batch_size) > 0):
+            raise UsageError("bad_option", f"--batch-size: received {batch_size!r}.", "Give a number above 0, or auto.")
+        yield f"train.batch={0 if batch_size == 'auto' else int(batch_size)}"
+    if start is not None:
+        yield f"net.start={json.dumps(str(start.resolve()))}"
 
 
 def _build(ctx: click.Context, source: Path, out: Path, **options: Any) -> None:
     built = studio_module("build").build(source, out, **options)
     if built.bundle is None:
-        _show(ctx, built.run)
+        ctx.exit(tell(built.run))
     if built.tested is not None:
         _figures("test", built.tested)
     verb = "locate --bundle" if built.bundle.manifest.places else "predict"
@@ -54,11 +75,14 @@ def _build(ctx: click.Context, source: Path, out: Path, **options: Any) -> None:
     ctx.exit(EXIT_OK)
 
 
-def _show(ctx: click.Context, run: Any) -> None:
-    click.echo(f"{run.folder}: {'finished' if run.finished else 'interrupted'} after step {run.step}")
-    for subset, metrics in run.metrics.items():
-        _figures(subset, metrics)
-    ctx.exit(EXIT_OK if run.finished else EXIT_INTERRUPTED)
+def tell(run: Any) -> int:
+    """How a run ended and what its last look found, by the first of several processes; returns the exit code."""
+    if studio_module("train.distributed").is_first_process():
+        how = "interrupted" if not run.finished else "finished" if run.ended == "epochs" else f"finished ({run.ended})"
+        click.echo(f"{run.folder}: {how} after step {run.step}")
+        for subset, metrics in run.metrics.items():
+            _figures(subset, metrics)
+    return EXIT_OK if run.finished else EXIT_INTERRUPTED
 
 
 def _figures(part: str, metrics: dict[str, Metric]) -> None:
@@ -67,4 +91,5 @@ def _figures(part: str, metrics: dict[str, Metric]) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    if studio_module("train.distributed").is_first_process():
+        click.echo(line, err=True)

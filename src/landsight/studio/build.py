@@ -31,8 +31,10 @@ from landsight.studio.recipe import DataRecipe, Recipe
 from landsight.studio.report.page import Section
 from landsight.studio.survey import survey
 from landsight.studio.train.checkpoint import FILE, write_atomic
+from landsight.studio.train.distributed import is_first_process
 from landsight.studio.train.loop import Listener
 from landsight.studio.train.run import Run, train
+from landsight.studio.train.schedule import with_epochs
 
 #: The one page, and what is already done, in the run folder.
 PAGE_NAME: Final = "report.html"
@@ -52,23 +54,33 @@ class Built:
 
 
 def build(
-    source: str | Path, out: str | Path, *, minutes: float | None = None, settings: Sequence[str] = (), test: bool = True,
+    source: str | Path, out: str | Path, *, minutes: float | None = None, epochs: int | None = None, settings: Sequence[str] = (), test: bool = True,
     listeners: tuple[Listener, ...] = (), say: Say | None = None, **training: Any,
 ) -> Built:  # fmt: skip
     """``source``: a folder of labelled pictures, or a recipe (TOML). ``minutes``: how long a folder may train; a recipe says itself.
+    ``epochs``: so many in all, however long they take.
 
     ``settings``: ``section.key=value``, over what was chosen. ``training``: passed on to train.run.train. Raises: RecipeError, DataError,
     DivergedError; VerificationError when the bundle does not answer as the trained network.
     """
-    say, out = say or _to_stderr, Path(out)
-    recipe, reasons = chosen(Path(source), out, minutes=minutes, settings=settings, say=say)
+    out, is_first = Path(out), is_first_process()
+    talk = (say or _to_stderr) if is_first else _silent
+    recipe, reasons = chosen(Path(source), out, minutes=minutes, epochs=epochs, settings=settings, say=talk)
     run = train(recipe, out, listeners=listeners, say=say, **training)
-    if not run.finished:
+    if not run.finished or not is_first:
         return Built(run, None, None, None)
-    return finish(run, reasons, test=test, say=say)
+    return finish(run, reasons, test=test, say=talk)
 
 
 def chosen(
+    source: Path, out: Path, *, minutes: float | None, epochs: int | None = None, settings: Sequence[str], say: Say
+) -> tuple[Recipe, tuple[tuple[str, str], ...]]:
+    """As ``_chosen``, with so many epochs when that is asked for."""
+    recipe, reasons = _chosen(source, out, minutes=minutes, settings=settings, say=say)
+    return recipe if epochs is None else with_epochs(recipe, epochs), reasons
+
+
+def _chosen(
     source: Path, out: Path, *, minutes: float | None, settings: Sequence[str], say: Say
 ) -> tuple[Recipe, tuple[tuple[str, str], ...]]:
     """The recipe, and why each thing in it was chosen. Of a run that has begun: what was chosen then, if nothing else is asked for now."""
@@ -82,6 +94,8 @@ def chosen(
     proposal = proposed(source, minutes, settings)
     for what, why in proposal.reasons:
         say(f"chosen: {what} ({why})")
+    if not is_first_process():
+        return proposal.recipe(tuple(settings)), proposal.reasons
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"asked": asked, "recipe": proposal.tree, "reasons": proposal.reasons}, indent=1, ensure_ascii=False)
     write_atomic(known, (text + "\n").encode("utf-8", "surrogateescape"))
@@ -158,3 +172,7 @@ def _metrics(saved: dict[str, dict[str, Any]]) -> dict[str, Metric]:
 
 def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _silent(_: str) -> None:
+    """What the other of several processes say."""

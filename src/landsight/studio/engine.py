@@ -17,14 +17,13 @@ from torch import Tensor, nn
 from landsight.bundle.manifest import Manifest
 from landsight.errors import DataError, RuntimeUnavailable
 from landsight.runtime.engine import Outputs
-from landsight.studio import recipe as recipes
 from landsight.studio.nets import table
 from landsight.studio.nets.net import StagedNet
 from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
 from landsight.studio.tasks import TASKS
 from landsight.studio.tasks.task import Task
-from landsight.studio.train.checkpoint import load_checkpoint
+from landsight.studio.train.checkpoint import load_checkpoint, saved_recipe
 
 #: Beside a checkpoint: what its outputs mean, as in a bundle's manifest.calibration.
 CALIBRATION_NAME = "calibration.json"
@@ -116,7 +115,7 @@ def open_run(run: Path, which: str = "best") -> Trained:
     Raises: DataError when there is no such checkpoint, or it is damaged.
     """
     checkpoint = load_checkpoint(run / which)
-    recipe = recipes.from_dict(checkpoint.state["recipe"])
+    recipe = saved_recipe(checkpoint.state)
     task: Task = resolve(TASKS, recipe.task, "task").from_state(recipe, checkpoint.state["task"])
     bare = replace(recipe.net, pretrained=False)
     net = table.build(bare, len(task.labels), recipe.input)

@@ -107,8 +107,17 @@ def calibration(confidence: NDArray[np.float64], hits: NDArray[np.bool_]) -> Met
     return Metric(calibration_error(confidence, hits), float(low), float(high), n, "expected calibration error, 15 bins, bootstrap")
 
 
+def mean_log_loss(probability_of_truth: NDArray[np.float64]) -> Metric:
+    """Mean of -log p of the true label, in nats; p counts as at least 1e-12. Interval of a mean, by the normal distribution."""
+    losses = -np.log(np.maximum(probability_of_truth, 1e-12))
+    n = len(losses)
+    value, most = float(losses.mean()), float(-np.log(1e-12))
+    half = Z95 * float(losses.std(ddof=1)) / n**0.5 if n > 1 else most  # one picture says nothing about how losses vary
+    return Metric(value, max(0.0, value - half), min(most, value + half), n, "mean of -log p of the truth, normal interval")
+
+
 def classification(probabilities: NDArray[np.float32], orders: NDArray[np.int64], truths: NDArray[np.int64]) -> dict[str, Metric]:
-    """Shape: probabilities (n, k) summing to 1; orders (n, k) best first; truths (n,). Returns top1, top3, top5, mean_per_class, ece."""
+    """Shape: probabilities (n, k) summing to 1; orders (n, k) best first; truths (n,). Returns top1, top3, top5, mean_per_class, ece, log_loss."""
     first = orders[:, 0] == truths
     third, fifth = ((orders[:, :k] == truths[:, None]).any(axis=1) for k in (3, 5))
     confidence = np.take_along_axis(probabilities, orders[:, :1], axis=1)[:, 0].astype(np.float64)
@@ -118,4 +127,5 @@ def classification(probabilities: NDArray[np.float32], orders: NDArray[np.int64]
         "top5": proportion(fifth, "right among the first five, Wilson"),
         "mean_per_class": mean_per_class(first, truths),
         "ece": calibration(confidence, first),
+        "log_loss": mean_log_loss(np.take_along_axis(probabilities, truths[:, None], axis=1)[:, 0].astype(np.float64)),
     }

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -82,6 +83,7 @@ class Cache:
         self.entries = {int(key): Entry(**entry) for key, entry in index["entries"].items()}
         self.corrupt = tuple(Corrupt(**c) for c in index["corrupt"])
         self.digest: str = index["digest"]
+        self.seconds: dict[str, float] = index.get("seconds", {})  # what making it took, by kind of work
         path = folder / "pixels.u8"
         # A plain view of the mapped pages: slicing a memmap itself costs more than making a small view.
         self._pixels: NDArray[np.uint8] = np.asarray(np.memmap(path, np.uint8, "r")) if path.stat().st_size else np.zeros(0, np.uint8)
@@ -108,7 +110,9 @@ def build(
     ``decode`` None: read_pixels, behind the guarded workers.
     """
     settings = {"format": _FORMAT, **asdict(working)}
+    began = time.perf_counter()
     digest = _digest(items, settings)
+    read = time.perf_counter()
     folder = root / digest[:16]
     if (folder / "index.json").is_file():
         return Cache(folder)
@@ -119,7 +123,8 @@ def build(
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             results = pool.map(lambda s, refused: refused or _decode_one(s, working, decode or read_pixels), items, refusals)
             index = _write(partial / "pixels.u8", zip(items, results, strict=True), len(items), progress)
-        text = json.dumps({**settings, "digest": digest, **index})
+        seconds = {"read": round(read - began, 2), "decode": round(time.perf_counter() - read, 2)}
+        text = json.dumps({**settings, "digest": digest, **index, "seconds": seconds})
         (partial / "index.json").write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 import signal
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -26,28 +28,43 @@ Address = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Shape: image_nhwc_u8 (n, height, width, c) uint8, c = 1 for grey input; each target has n rows."""
+    """Shape: image_nhwc_u8 (n, height, width, c) uint8, c = 1 for grey input; each target has n rows. ``seconds``: of making it, by kind of work."""
 
     image_nhwc_u8: Tensor
     targets: dict[str, Tensor]
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which batches a run has: ``stages`` of (side, epochs), ``per_epoch`` batches each; the last, incomplete batch of an epoch is dropped.
+    """Which pictures each step of a run has: ``stages`` of (side, epochs), ``per_epoch`` steps each; an epoch's incomplete last step is dropped.
 
-    A training part smaller than one batch gives one batch of all of it.
+    A step has ``batch`` x ``accumulate`` pictures, fed to the network in parts whose gradients are added. Several ``processes`` share the
+    parts, each taking ``parts`` of them in a row; which pictures a step has does not depend on how many there are.
+    A training part smaller than one step gives one step of all of it.
     """
 
     samples: int
     batch: int
     stages: tuple[tuple[int, int], ...]
     seed: int
+    accumulate: int = 1
+    processes: int = 1
+
+    @property
+    def pictures(self) -> int:
+        """In one step."""
+        return min(self.samples, self.batch * self.accumulate)
+
+    @property
+    def parts(self) -> int:
+        """Of a step, that one process feeds one after the other."""
+        return -(-self.accumulate // self.processes)
 
     @property
     def per_epoch(self) -> int:
         """Steps in one epoch."""
-        return max(1, self.samples // self.batch)
+        return max(1, self.samples // (self.batch * self.accumulate))
 
     @property
     def sides(self) -> list[int]:
@@ -62,8 +79,13 @@ class Plan:
     def addresses(self, step: int) -> list[Address]:
         """The pictures of one step."""
         epoch, number = divmod(step, self.per_epoch)
-        chosen = _order(self.seed, epoch, self.samples)[number * self.batch : (number + 1) * self.batch]
+        chosen = _order(self.seed, epoch, self.samples)[number * self.pictures : (number + 1) * self.pictures]
         return [(epoch, self.sides[epoch], int(i)) for i in chosen]
+
+    def part(self, step: int, number: int) -> list[Address]:
+        """Part ``number`` of a step, of parts x processes; sizes differ by at most one picture."""
+        addresses, count = self.addresses(step), self.parts * self.processes
+        return addresses[len(addresses) * number // count : len(addresses) * (number + 1) // count]
 
 
 @lru_cache(maxsize=2)
@@ -71,33 +93,41 @@ def _order(seed: int, epoch: int, samples: int) -> NDArray[np.int64]:
     return generator(seed, "order", epoch).permutation(samples)
 
 
-class _Steps(Sampler[list[Address]]):
-    def __init__(self, plan: Plan, first: int) -> None:
-        self.plan, self.first = plan, first
+class _Parts(Sampler[list[Address]]):
+    """The parts that process ``rank`` feeds, of every step from ``first`` to the end."""
+
+    def __init__(self, plan: Plan, first: int, rank: int) -> None:
+        self.plan, self.first, self.rank = plan, first, rank
 
     def __iter__(self) -> Iterator[list[Address]]:
-        return (self.plan.addresses(step) for step in range(self.first, self.plan.steps))
+        own = range(self.rank * self.plan.parts, (self.rank + 1) * self.plan.parts)
+        return (self.plan.part(step, number) for step in range(self.first, self.plan.steps) for number in own)
 
     def __len__(self) -> int:
-        return self.plan.steps - self.first
+        return (self.plan.steps - self.first) * self.plan.parts
 
 
 class TrainingViews(Dataset[Any]):
-    """One augmented picture an address."""
+    """One augmented picture an address, with the seconds that reading and augmenting it took."""
 
     def __init__(self, samples: Samples, cache: Cache, task: Task, seed: int) -> None:
         self.samples, self.cache, self.task, self.seed = samples, cache, task, seed
 
-    def __getitem__(self, address: Address) -> tuple[Any, dict[str, Any]]:
+    def __getitem__(self, address: Address) -> tuple[Any, dict[str, Any], tuple[float, float]]:
         epoch, side, index = address
         sample = self.samples.items[index]
-        return self.task.view(self.cache[sample.key], sample, side, generator(self.seed, "view", epoch, sample.key))
+        began = time.perf_counter()
+        pixels = self.cache[sample.key]
+        pixels.reshape(-1)[:: mmap.PAGESIZE].max()  # the file is mapped: touch each page, or waiting for the disk would count as augmenting
+        read = time.perf_counter()
+        image, targets = self.task.view(pixels, sample, side, generator(self.seed, "view", epoch, sample.key))
+        return image, targets, (read - began, time.perf_counter() - read)
 
 
-def batches(views: TrainingViews, plan: Plan, *, first: int = 0, workers: int = 0) -> DataLoader[Batch]:
-    """All batches from step ``first`` to the end of the run, made ahead by ``workers`` processes (0: by the caller itself)."""
+def batches(views: TrainingViews, plan: Plan, *, first: int = 0, workers: int = 0, rank: int = 0) -> DataLoader[Batch]:
+    """All batches of process ``rank`` from step ``first`` to the end, plan.parts a step, made ahead by ``workers`` processes (0: by the caller)."""
     return _Loader(
-        views, batch_sampler=_Steps(plan, first), num_workers=workers, collate_fn=collate, worker_init_fn=_quiet_worker,
+        views, batch_sampler=_Parts(plan, first, rank), num_workers=workers, collate_fn=collate, worker_init_fn=_quiet_worker,
         prefetch_factor=4 if workers else None, multiprocessing_context="spawn" if workers else None,
     )  # fmt: skip
 
@@ -116,10 +146,11 @@ class _Loader(DataLoader[Batch]):
         return iterator
 
 
-def collate(items: list[tuple[Any, dict[str, Any]]]) -> Batch:
-    """Stack pictures and targets."""
-    targets = {name: torch.from_numpy(np.stack([t[name] for _, t in items])) for name in items[0][1]}
-    return Batch(torch.from_numpy(np.stack([image for image, _ in items])), targets)
+def collate(items: list[tuple[Any, dict[str, Any], tuple[float, float]]]) -> Batch:
+    """Stack pictures and targets, add up seconds."""
+    targets = {name: torch.from_numpy(np.stack([t[name] for _, t, _ in items])) for name in items[0][1]}
+    seconds = {"read": sum(s[0] for *_, s in items), "augment": sum(s[1] for *_, s in items)}
+    return Batch(torch.from_numpy(np.stack([image for image, *_ in items])), targets, seconds)
 
 
 def _quiet_worker(_: int) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from landsight.errors import DataError
+from landsight.errors import DataError, RecipeError
+from landsight.studio import recipe as recipes
+from landsight.studio.recipe import Recipe
 
 #: Of the file below last/ and best/.
 FILE = "checkpoint.safetensors"
@@ -36,7 +39,7 @@ class Checkpoint:
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write ``folder``/checkpoint.safetensors atomically, and state.json beside it for people (the truth is in the file's header)."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = json.dumps({"format": _FORMAT, **checkpoint.state}, ensure_ascii=False, allow_nan=False)
+    state = json.dumps({**checkpoint.state, "format": _FORMAT, "version": version("landsight")}, ensure_ascii=False, allow_nan=False)
     tensors = {name: t.detach().cpu().contiguous() for name, t in checkpoint.tensors.items()}
     write_atomic(folder / FILE, save(tensors, {"state": state}))
     write_atomic(folder / "state.json", state.encode())
@@ -53,9 +56,23 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DataError("bad_checkpoint", f"{path} is not a checkpoint: {error}.", "Train again, or take another checkpoint.") from None
-    if state.pop("format") > _FORMAT:
-        raise DataError("newer_checkpoint", f"{path} is of a newer format.", "Update landsight.")
+    if (found := state.pop("format")) > _FORMAT:
+        written = state.get("version", "of a later version")
+        raise DataError("newer_checkpoint", f"{path} was written by landsight {written}: format {found}, this one reads up to {_FORMAT}.", "Update landsight.")  # fmt: skip
     return Checkpoint(tensors, state)
+
+
+def saved_recipe(state: Mapping[str, Any], which: str = "recipe") -> Recipe:
+    """The recipe in a checkpoint's state. Raises: DataError when a newer landsight wrote it, with settings that this one does not know."""
+    try:
+        return recipes.from_dict(state[which])
+    except RecipeError as error:
+        written = state.get("version", "of unknown version")
+        raise DataError(
+            "newer_checkpoint",
+            f"The run was made by landsight {written}, this is {version('landsight')}: {error.reason}",
+            "Update landsight.",
+        ) from None
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

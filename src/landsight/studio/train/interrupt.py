@@ -33,6 +33,6 @@ class Interrupt:
             raise StopTraining
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.asked and number == signal.SIGINT:  # not SIGTERM, which torchrun sends after the Ctrl-C that all have got already
             raise KeyboardInterrupt
         self.asked = True

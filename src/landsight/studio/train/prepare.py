@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,24 +13,29 @@ import torch
 from landsight.errors import RecipeError
 from landsight.studio.data.check import Checked, check
 from landsight.studio.data.loader import Plan
-from landsight.studio.engine import open_run
 from landsight.studio.nets import table
+from landsight.studio.nets.fine_tune import frozen_blocks
 from landsight.studio.random import torch_seed
 from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
 from landsight.studio.tasks import TASKS
 from landsight.studio.tasks.task import Task
+from landsight.studio.train.batch_size import largest_batch
+from landsight.studio.train.distributed import Processes
 from landsight.studio.train.ema import Average
 from landsight.studio.train.loop import Trainer
 from landsight.studio.train.optimise import optimiser
+from landsight.studio.train.start import start_from
 
 #: What a line for people is given to.
 Say = Callable[[str], None]
+#: Seconds between lines while pictures are decoded.
+_DECODE_LINE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """``recipe``: resolved, nothing left to choose. ``trainer``: at step 0, with the weights that training starts from."""
+    """``recipe``: with train.batch chosen. ``trainer``: at step 0, with the weights that training starts from."""
 
     recipe: Recipe
     task: Task
@@ -37,39 +43,67 @@ class Prepared:
     trainer: Trainer
 
 
-def prepare(recipe: Recipe, out: Path, say: Say) -> Prepared:
+def prepare(recipe: Recipe, out: Path, say: Say, *, processes: Processes | None = None, is_new: bool = True) -> Prepared:
     """Check the data (its cache lies in ``out`` unless the recipe names one), make task, network, optimiser and plan; nothing is trained.
 
-    Sets the number of torch's threads for this process. Raises: RecipeError; DataError for data that cannot be used.
+    Sets the number of torch's threads for this process. ``is_new`` False: weights come from a checkpoint, so none are read for a start.
+    Raises: RecipeError; DataError for data that cannot be used.
     """
-    torch.set_num_threads(recipe.train.threads or os.cpu_count() or 1)
+    processes = processes or Processes()
+    torch.set_num_threads(recipe.train.threads or processes.threads())
     cache_root = Path(os.path.expandvars(recipe.data.cache)).expanduser() if recipe.data.cache else out / "cache"
-    checked = check(recipe.data, recipe.train.seed, cache_root)
+    progress = _DecodeLines(say)
+    checked = processes.first_then_all(lambda: check(recipe.data, recipe.train.seed, cache_root, progress=progress))
     for item in checked.corrupt:
         say(f"dropped {item.name}: {item.reason}")
     for note in checked.notes:
         say(note)
     task: Task = resolve(TASKS, recipe.task, "task").from_data(recipe, checked)
-    return Prepared(recipe, task, checked, make_trainer(recipe, task, len(checked.train)))
+    if recipe.train.batch == 0:
+        batch = processes.agreed(largest_batch(recipe, task, checked, processes) if processes.is_first else 0)
+        recipe = replace(recipe, train=replace(recipe.train, batch=batch))
+        say(f"batch size: {batch}, the largest that fits")
+    return Prepared(recipe, task, checked, make_trainer(recipe, task, checked, say, processes=processes, is_new=is_new))
 
 
-def make_trainer(recipe: Recipe, task: Task, samples: int) -> Trainer:
-    """A trainer at step 0 for ``samples`` training pictures: the same weights for the same seed, whatever was drawn before."""
+def make_trainer(
+    recipe: Recipe, task: Task, checked: Checked, say: Say, *, processes: Processes | None = None, is_new: bool = True
+) -> Trainer:
+    """A trainer at step 0: the same weights for the same seed, whatever was drawn before. Raises: RecipeError."""
+    processes = processes or Processes()
     torch.manual_seed(torch_seed(recipe.train.seed, "weights"))
-    net = table.build(recipe.net, len(task.labels), recipe.input)
-    if recipe.net.start:
-        _start_from(net, Path(os.path.expandvars(recipe.net.start)), task)
+    resolved = replace(recipe.net, pretrained=False, frozen_blocks=frozen_blocks(recipe.net))
+    net = table.build(recipe.net if is_new else resolved, len(task.labels), recipe.input)
+    if recipe.net.start and is_new:
+        say(start_from(net, Path(os.path.expandvars(recipe.net.start)).expanduser(), task))
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = processes.device()
     net.to(device)
-    plan = Plan(samples, recipe.train.batch, recipe.schedule.stages, recipe.train.seed)
+    plan = Plan(
+        len(checked.train), recipe.train.batch, recipe.schedule.stages, recipe.train.seed, recipe.optimise.accumulate, processes.count
+    )
+    _enough(plan)
     average = Average(net, recipe.optimise.ema) if recipe.optimise.ema else None
-    return Trainer(recipe, task, net, optimiser(net, recipe.optimise), plan, average, device)
+    names = [sample.name for sample in checked.train.items]
+    return Trainer(recipe, task, net, optimiser(net, recipe.optimise), plan, average, device, names=names, processes=processes)
 
 
-def _start_from(net: torch.nn.Module, run: Path, task: Task) -> None:
-    """Take the averaged weights of another run's last step. Raises: RecipeError when that network has other labels."""
-    earlier = open_run(run, "last")
-    if earlier.task.labels != task.labels:
-        raise RecipeError("bad_value", f"net.start: {run} has other labels than this data.", "Start from a run on the same classes.")
-    net.load_state_dict(earlier.net.state_dict())
+def _enough(plan: Plan) -> None:
+    if plan.pictures < plan.parts * plan.processes:
+        raise RecipeError(
+            "bad_value", f"A step has {plan.pictures} pictures for {plan.parts * plan.processes} parts (train.batch, optimise.accumulate, processes).",
+            "Take a larger batch, or fewer parts.",
+        )  # fmt: skip
+
+
+class _DecodeLines:
+    """Says how far decoding is, now and then."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self._last >= _DECODE_LINE_S:
+            self._last = time.monotonic()
+            self._say(f"decoding pictures, once: {done} of {total}")
