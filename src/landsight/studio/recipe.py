@@ -24,7 +24,8 @@ class DataRecipe:
 
     ``reader``: a key of data.readers; "auto": told from what lies in root. ``test_share``: carved for the part "test" when root has none;
     0: none. ``duplicate_distance``: near-duplicates are kept in one part when it is above 0, equal pixels alone at 0, nothing below 0.
-    ``labels_file`` and the columns are for the "csv" reader: the table (below root, or an absolute path), which column names the
+    ``parts``: a parts.csv (name, part), as run folders hold it: which of the training pictures learn, validate or test; those it does not
+    name are left out, and nothing is carved. ``labels_file`` and the columns are for the "csv" reader: the table (below root, or an absolute path), which column names the
     file, the label or labels (``label_separator`` between them), the part, the group that must not be split, numbers to predict.
     """
 
@@ -41,6 +42,7 @@ class DataRecipe:
     hold_out: tuple[str, ...] = ()
     validation_share: float = 0.1
     test_share: float = 0.15
+    parts: str = ""
     duplicate_distance: int = 3
     working_px: int = 256
     working_shape: Literal["squash", "fit"] = "squash"

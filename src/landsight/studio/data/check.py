@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from landsight.studio.data.readers import Reader, open_reader
 from landsight.studio.data.readers.parts import has_test
 from landsight.studio.data.related import Leak, Related, leak_notes, related
 from landsight.studio.data.samples import Samples
-from landsight.studio.data.split import carve
+from landsight.studio.data.split import carve, parted_by_file
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import nearest
 
@@ -106,6 +107,9 @@ def _parted(
     usable: Samples, given: Samples | None, recipe: DataRecipe, seed: int, *, test_is_given: bool
 ) -> tuple[Samples, Samples | None, Samples, list[str]]:
     """(train, carved test or None, validation, what to say). Test goes first, so that asking for validation never changes it."""
+    if recipe.parts:
+        train, test, validation, notes = parted_by_file(usable, Path(os.path.expandvars(recipe.parts)).expanduser())
+        return train, test, without(given, recipe.exclude) if given is not None and not len(validation) else validation, notes
     train, test, notes = usable, None, []
     carves_test = not test_is_given and recipe.test_share > 0
     carves_validation = given is None and recipe.validation_share > 0

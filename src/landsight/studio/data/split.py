@@ -6,8 +6,10 @@ import csv
 import io
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping
+from functools import partial
 from pathlib import Path
 
+from landsight.errors import DataError
 from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.random import generator
 
@@ -66,3 +68,18 @@ def read_parts(path: Path) -> dict[str, str]:
         return {}
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         return {row["name"]: row["part"] for row in csv.DictReader(file)}
+
+
+def parted_by_file(samples: Samples, path: Path) -> tuple[Samples, Samples | None, Samples, list[str]]:
+    """(train, test or None, validation, what to say) of ``samples`` as a parts.csv says. Raises: DataError when there is no such file."""
+    went = read_parts(path)
+    if not went:
+        raise DataError("no_parts", f"data.parts names no pictures: received {path}.", "Give a table with the columns name and part.")
+    train, test, validation = (samples.where(partial(_went_to, went, part)) for part in ("train", "test", "validation"))
+    strange = len(went) - len(train) - len(test) - len(validation)
+    notes = [f"{strange} of the {len(went)} pictures that data.parts names are not among those to learn from."] if strange else []
+    return train, test if len(test) else None, validation, notes
+
+
+def _went_to(went: Mapping[str, str], part: str, sample: Sample) -> bool:
+    return went.get(sample.name) == part
