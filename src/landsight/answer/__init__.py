@@ -6,4 +6,4 @@ What a task's module has is written down in ``answer.road.AnswerModule``: the ou
 from __future__ import annotations
 
 #: The table of tasks: name in the bundle -> module, imported on use.
-TASKS: dict[str, str] = {"classify": "landsight.answer.classify"}
+TASKS: dict[str, str] = {"classify": "landsight.answer.classify", "tag": "landsight.answer.tag"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,25 @@ from landsight.answer.calibration import (
     three_outcomes,
 )
 from landsight.answer.road import Said
+from landsight.answer.stored import (
+    EXACT,
+    UNSQUASHED,
+    Compared,
+    Record,
+    best_probabilities,
+    probability_difference,
+    read_probabilities,
+    too_far,
+)
+from landsight.answer.values import OUTPUT as VALUES
+from landsight.answer.values import decode_values, read_values, value_differences
 from landsight.bundle.manifest import Manifest
 
-__all__ = ["COLUMNS", "WANTS", "ClassAnswer", "Looked", "decode", "said", "to_json"]
+__all__ = ["COLUMNS", "OPTIONAL", "WANTS", "ClassAnswer", "Looked", "compared", "decode", "record", "said", "stored", "to_json"]
 
 #: The outputs that decode needs; the embedding only for a bundle that carries a decision.
 WANTS: tuple[str, ...] = ("logits", "embedding")
+OPTIONAL: tuple[str, ...] = (VALUES,)
 #: See answer.road.AnswerModule.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "label": ("label",),
@@ -35,6 +48,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "known_probability": ("known_probability",),
     "candidates": ("candidates", "label"),
     "candidate_probabilities": ("candidates", "probability"),
+    "value_names": ("values", "name"),
+    "values": ("values", "value"),
 }
 
 
@@ -43,7 +58,8 @@ class ClassAnswer:
     """One picture's answer. ``probabilities`` (k,) sums to 1, temperature-scaled; ``order`` (k,) is best first, ties by label index.
 
     ``known_probability``: P(the picture shows one of the labels); ``place_probability``: P(it shows a place at all). Both None, and
-    ``looked`` None, when the bundle carries no decision.
+    ``looked`` None, when the bundle carries no decision. ``values``: numbers predicted beside the labels, by name, in their own
+    units; None when the bundle predicts none.
     """
 
     probabilities: NDArray[np.float32]
@@ -51,6 +67,7 @@ class ClassAnswer:
     known_probability: float | None
     place_probability: float | None
     looked: Looked | None
+    values: Mapping[str, float] | None = None
 
 
 def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> list[ClassAnswer]:
@@ -67,8 +84,9 @@ def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, array
     temperature = _temperature(manifest)
     probabilities = softmax(logits, temperature).astype(np.float32)
     orders = np.argsort(-probabilities, axis=1, kind="stable")
+    values: Sequence[Mapping[str, float] | None] = decode_values(outputs, manifest) or [None] * len(logits)
     if not manifest.decision:
-        return [ClassAnswer(p, order, None, None, None) for p, order in zip(probabilities, orders, strict=True)]
+        return [ClassAnswer(p, order, None, None, None, v) for p, order, v in zip(probabilities, orders, values, strict=True)]
     if "embedding" not in outputs:
         raise foreign("needs the output 'embedding', which its network does not have")
     embedding = outputs["embedding"]
@@ -81,15 +99,15 @@ def decode(outputs: Mapping[str, NDArray[np.float32]], manifest: Manifest, array
         raise foreign("gives answers that are no numbers")
     looked = three_outcomes(known, place, manifest.decision)
     return [
-        ClassAnswer(p, order, float(k), float(q), said)
-        for p, order, k, q, said in zip(probabilities, orders, known, place, looked, strict=True)
+        ClassAnswer(p, order, float(k), float(q), said, v)
+        for p, order, k, q, said, v in zip(probabilities, orders, known, place, looked, values, strict=True)
     ]
 
 
 def to_json(answer: ClassAnswer | None, manifest: Manifest, *, top_k: int) -> dict[str, Any]:
     """See answer.road.AnswerModule. ``label`` is null when the picture shows none of them; ``candidates`` are listed all the same."""
     if answer is None:
-        return {"outcome": "error", "label": None, "probability": None, "known_probability": None, "candidates": []}
+        return {"outcome": "error", "label": None, "probability": None, "known_probability": None, "candidates": [], "values": []}
     best = [
         {"rank": rank, "label": manifest.labels[index], "probability": float(answer.probabilities[index])}
         for rank, index in enumerate(answer.order[:top_k].tolist(), start=1)
@@ -101,15 +119,54 @@ def to_json(answer: ClassAnswer | None, manifest: Manifest, *, top_k: int) -> di
         "probability": best[0]["probability"] if is_known else None,
         "known_probability": answer.known_probability,
         "candidates": best,
+        "values": [{"name": name, "value": value} for name, value in (answer.values or {}).items()],
     }
 
 
 def said(line: Mapping[str, Any]) -> Said:
     """See answer.road.AnswerModule."""
     candidates = tuple((str(c["label"]), float(c["probability"])) for c in line["candidates"])
+    values = "".join(f", {v['name']} {v['value']:.4g}" for v in line["values"])
     if line["outcome"] == "unknown":
-        return Said("none of the labels", None, candidates)
-    return Said(line["label"], line["probability"], candidates[1:])
+        return Said(f"none of the labels{values}", None, candidates)
+    return Said(f"{line['label']}{values}", line["probability"], candidates[1:])
+
+
+def record(answer: ClassAnswer, manifest: Manifest) -> Record:
+    """See answer.road.AnswerModule."""
+    values = {} if answer.values is None else {VALUES: dict(answer.values)}
+    return {
+        "probabilities": [list(row) for row in best_probabilities(manifest.labels, answer.probabilities, answer.order)],
+        "looked": answer.looked,
+        "known_probability": answer.known_probability,
+        **values,
+    }
+
+
+def stored(line: Record) -> Record:
+    """See answer.road.AnswerModule."""
+    return {**line, "probabilities": read_probabilities(line), VALUES: read_values(line)}
+
+
+def compared(then: Record, now: Record, manifest: Manifest, tolerance: float) -> Compared:
+    """See answer.road.AnswerModule. The best label may change only where two were close."""
+    worst = probability_difference(then["probabilities"], now["probabilities"])
+    words = [*too_far(worst, tolerance)]
+    (best, value), *others = then["probabilities"]
+    if now["probabilities"][0][0] != best and value - (others[0][1] if others else 0.0) > 2 * tolerance:
+        words.append(f"the best label is {now['probabilities'][0][0]!r}, recorded was {best!r}")
+    words += [*_decision_differences(then, now, tolerance), *value_differences(then, now, manifest, tolerance)]
+    return Compared(worst, tuple(words))
+
+
+def _decision_differences(then: Record, now: Record, tolerance: float) -> Iterator[str]:
+    known_then, known_now = then.get("known_probability"), now["known_probability"]
+    if (known_then is None) != (known_now is None):
+        yield "one of both answers carries no decision"
+    elif known_then is not None and not abs(known_then - known_now) <= tolerance * UNSQUASHED:
+        yield f"the probability of showing a known place is {known_now:.4f}, recorded was {known_then:.4f}"
+    elif tolerance <= EXACT and then.get("looked") != now["looked"]:
+        yield f"the answer is {now['looked']!r}, recorded was {then.get('looked')!r}"
 
 
 def _temperature(manifest: Manifest) -> float:

@@ -1,7 +1,7 @@
 """Does a bundle answer as the trained network did? Stored answers are replayed from raw photo bytes over the one road.
 
-answers.jsonl holds one JSON object a photo: ``file`` (in the bundle), ``sha256`` of its bytes, ``probabilities`` (the ten best, label
-and value), ``embedding_head`` (first 8 values), ``looked``, ``known_probability``, and ``engine`` (who answered).
+answers.jsonl holds one JSON object a photo: ``file`` (in the bundle), ``sha256`` of its bytes, ``engine`` (who answered),
+``embedding_head`` (first 8 values), and what the task's module says of the answer (``record``), such as ``probabilities`` of the ten best.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Final, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from landsight.answer.classify import ClassAnswer
 from landsight.answer.road import answer_module, wants
+from landsight.answer.stored import EXACT, UNSQUASHED, Record
 from landsight.bundle.load import Bundle, load, sha256_of
 from landsight.bundle.manifest import Manifest
 from landsight.bundle.verify import FileReport, verify_files
@@ -28,16 +28,11 @@ from landsight.runtime.engine import Engine
 from landsight.runtime.stream import Item, Pool
 
 ANSWERS_NAME: Final = "answers.jsonl"
-TOP: Final = 10
 EMBEDDING_HEAD: Final = 8
 
 #: Precision -> how far a probability may be from the recorded one. fp32 differs by the order of sums alone. Lower precisions may move a
 #: probability that lies between two labels, never the best label of a picture that is clear.
-TOLERANCES: Final[dict[str, float]] = {"fp32": 1e-4, "bf16": 0.05, "int8": 0.1}
-#: The embedding is not squashed into 0 to 1; its error is taken relative to its largest recorded value.
-_EMBEDDING_FACTOR: Final = 10.0
-
-Record = dict[str, Any]
+TOLERANCES: Final[dict[str, float]] = {"fp32": EXACT, "bf16": 0.05, "int8": 0.1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +110,15 @@ def write_answers(root: Path | str, records: Iterable[Record]) -> None:
 
 def read_answers(bundle: Bundle) -> list[Record]:
     """The stored answers. Raises: BundleError for lines that are not what write_answers writes."""
-    needed = {"file": str, "sha256": str, "probabilities": list, "embedding_head": list}
+    needed = {"file": str, "sha256": str, "embedding_head": list}
+    module = answer_module(bundle.manifest.task)
     records: list[Record] = []
     try:
         for line in bundle.file(ANSWERS_NAME).read_text(encoding="utf-8").splitlines():
             record = json.loads(line, parse_constant=_refuse_constant)
-            if not all(isinstance(record[key], kind) for key, kind in needed.items()) or not record["probabilities"]:
+            if not all(isinstance(record[key], kind) for key, kind in needed.items()):
                 raise ValueError("a field has another form")
-            record["probabilities"] = [(str(label), float(value)) for label, value in record["probabilities"]]
+            record = module.stored(record)
             record["embedding_head"] = [float(value) for value in record["embedding_head"]]
             bundle.file(record["file"])
             records.append(record)
@@ -147,7 +143,7 @@ def _pixels(item: Item) -> NDArray[np.uint8]:
     return item.prepared
 
 
-def _answer(bundle: Bundle, engine: Engine, prepared_hwc_u8: NDArray[np.uint8]) -> tuple[ClassAnswer, NDArray[np.float32]]:
+def _answer(bundle: Bundle, engine: Engine, prepared_hwc_u8: NDArray[np.uint8]) -> tuple[Any, NDArray[np.float32]]:
     """One picture alone: (answer, embedding (d,)); answer.road, kept apart here because the embedding is compared too."""
     module = answer_module(bundle.manifest.task)
     outputs = engine.run(normalise(prepared_hwc_u8[None], bundle.manifest.input), wants(bundle.manifest))
@@ -155,13 +151,9 @@ def _answer(bundle: Bundle, engine: Engine, prepared_hwc_u8: NDArray[np.uint8]) 
     return module.decode(outputs, bundle.manifest, bundle.arrays)[0], embedding
 
 
-def _record(manifest: Manifest, answer: ClassAnswer, embedding: NDArray[np.float32]) -> Record:
-    return {
-        "probabilities": [[manifest.labels[i], float(answer.probabilities[i])] for i in answer.order[:TOP].tolist()],
-        "embedding_head": [float(value) for value in embedding[:EMBEDDING_HEAD]],
-        "looked": answer.looked,
-        "known_probability": answer.known_probability,
-    }
+def _record(manifest: Manifest, answer: Any, embedding: NDArray[np.float32]) -> Record:
+    own = answer_module(manifest.task).record(answer, manifest)
+    return own | {"embedding_head": [float(value) for value in embedding[:EMBEDDING_HEAD]]}
 
 
 def _replay(bundle: Bundle, records: list[Record], items: list[Item], runtime: str, precision: str) -> Replay:
@@ -173,6 +165,7 @@ def _replay(bundle: Bundle, records: list[Record], items: list[Item], runtime: s
         if error.code == "model_refused":
             return Replay(name, tolerance, mismatches=(str(error),))
         return Replay(name, tolerance, skipped=str(error))
+    module = answer_module(bundle.manifest.task)
     worst, mismatches = 0.0, []
     for record, item in zip(records, items, strict=True):
         if item.error is not None:
@@ -180,42 +173,14 @@ def _replay(bundle: Bundle, records: list[Record], items: list[Item], runtime: s
             continue
         if bundle.manifest.files[record["file"]] != record["sha256"]:
             mismatches.append(f"{record['file']}: the answer was recorded from another photo")
-        now = _record(bundle.manifest, *_answer(bundle, engine, _pixels(item)))
-        worst = max(worst, _probability_difference(record, now))
-        mismatches += [f"{record['file']}: {what}" for what in _differences(record, now, tolerance)]
+        now = module.stored(_record(bundle.manifest, *_answer(bundle, engine, _pixels(item))))
+        found = module.compared(record, now, bundle.manifest, tolerance)
+        worst = max(worst, found.worst)
+        mismatches += [f"{record['file']}: {what}" for what in found.differences]
+        # The embedding is not squashed into 0 to 1; its error is taken relative to its largest recorded value.
+        if not _embedding_difference(record, now) <= tolerance * UNSQUASHED:
+            mismatches.append(f"{record['file']}: the embedding differs")
     return Replay(name, tolerance, len(records), worst, tuple(mismatches))
-
-
-def _differences(then: Record, now: Record, tolerance: float) -> Iterator[str]:
-    """What differs more than is allowed, in words."""
-    worst = _probability_difference(then, now)
-    if not worst <= tolerance:
-        yield f"a probability differs by {worst:.2g}, more than {tolerance:g}"
-    (best, value), *others = then["probabilities"]
-    if now["probabilities"][0][0] != best and value - (others[0][1] if others else 0.0) > 2 * tolerance:
-        yield f"the best label is {now['probabilities'][0][0]!r}, recorded was {best!r}"
-    if not _embedding_difference(then, now) <= tolerance * _EMBEDDING_FACTOR:
-        yield "the embedding differs"
-    yield from _decision_differences(then, now, tolerance)
-
-
-def _decision_differences(then: Record, now: Record, tolerance: float) -> Iterator[str]:
-    known_then, known_now = then.get("known_probability"), now["known_probability"]
-    if (known_then is None) != (known_now is None):
-        yield "one of both answers carries no decision"
-    elif known_then is not None and not abs(known_then - known_now) <= tolerance * _EMBEDDING_FACTOR:
-        yield f"the probability of showing a known place is {known_now:.4f}, recorded was {known_then:.4f}"
-    elif tolerance <= TOLERANCES["fp32"] and then.get("looked") != now["looked"]:
-        yield f"the answer is {now['looked']!r}, recorded was {then.get('looked')!r}"
-
-
-def _probability_difference(then: Record, now: Record) -> float:
-    """Over the recorded labels; a label that left the ten best now has at most the tenth's probability."""
-    seen = dict(now["probabilities"])
-    least = min(seen.values(), default=0.0) if len(seen) >= TOP else 0.0
-    return max(
-        (abs(value - seen[label]) if label in seen else max(0.0, value - least) for label, value in then["probabilities"]), default=0.0
-    )
 
 
 def _embedding_difference(then: Record, now: Record) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landsight.answer import TASKS
+from landsight.answer.stored import Compared, Record
 from landsight.bundle.load import Bundle
 from landsight.bundle.manifest import Manifest
 from landsight.errors import BundleError
@@ -32,6 +33,8 @@ class AnswerModule(Protocol):
 
     #: The outputs that decode needs. Those that a bundle does not have are left out (``wants``); decode says what it cannot do without.
     WANTS: tuple[str, ...]
+    #: Outputs that decode uses where a bundle names them, and does without where it does not.
+    OPTIONAL: tuple[str, ...]
     #: Of the CSV of ``landsight predict``: column -> where it stands in the line.
     COLUMNS: dict[str, tuple[str, ...]]
 
@@ -48,6 +51,18 @@ class AnswerModule(Protocol):
 
     def said(self, line: Mapping[str, Any]) -> Said:
         """A line with the outcome "answered" or "unknown" in words."""
+        ...
+
+    def record(self, answer: Any, manifest: Manifest) -> Record:
+        """The task's own part of a stored answer (answer.replay), JSON-ready."""
+        ...
+
+    def stored(self, line: Record) -> Record:
+        """A stored answer as read from JSON, checked. Raises: ValueError, KeyError or TypeError for another form."""
+        ...
+
+    def compared(self, then: Record, now: Record, manifest: Manifest, tolerance: float) -> Compared:
+        """Two stored answers about one photo, the recorded one (from ``stored``) and what an engine answers now."""
         ...
 
 
@@ -67,8 +82,9 @@ def wants(manifest: Manifest) -> tuple[str, ...]:
 
     A model of somebody else may tell nothing but logits; its decoder then does without the rest, or says that it cannot.
     """
-    needed = answer_module(manifest.task).WANTS
-    return tuple(name for name in needed if not manifest.outputs or name in manifest.outputs) or needed
+    module = answer_module(manifest.task)
+    needed = tuple(name for name in module.WANTS if not manifest.outputs or name in manifest.outputs) or module.WANTS
+    return (*needed, *(name for name in module.OPTIONAL if name in manifest.outputs))
 
 
 def answer_batch(prepared_nhwc_u8: NDArray[np.uint8], bundle: Bundle, engine: Engine) -> list[Any]:

@@ -8,7 +8,14 @@ from typing import Any
 from landsight.bundle.manifest import Manifest, Metric
 from landsight.photo.prepare import Preparation
 
-_TASK_WORDS = {"classify": "names what a picture shows, out of a fixed list of labels"}
+_TASK_WORDS = {
+    "classify": "names what a picture shows, out of a fixed list of labels",
+    "tag": "names everything that a picture shows, out of a fixed list of labels; each label is asked on its own",
+}
+_PROBABILITY_WORDS = {
+    "classify": "the probability of a label is its share among these",
+    "tag": "each label has a probability and a threshold of its own, and several or none may be told",
+}
 _RESIZE_WORDS = {
     "squash": "squashed to {size}, whatever its shape",
     "crop": "shrunk so that its middle fills {size}",
@@ -89,7 +96,8 @@ def _unknown(manifest: Manifest) -> Iterator[str]:
 def _limits(manifest: Manifest) -> Iterator[str]:
     yield "## Limits"
     yield ""
-    yield f"* It knows {len(manifest.labels)} labels and nothing else; the probability of a label is its share among these."
+    meaning = _PROBABILITY_WORDS.get(manifest.task, "what a probability means, the task says")
+    yield f"* It knows {len(manifest.labels)} labels and nothing else; {meaning}."
     yield "* It says what is shown, not where the camera stood: a replica, a painting or a poster of a place looks like the place."
     yield "* The numbers hold for pictures like those they were measured on; each row above says which."
 

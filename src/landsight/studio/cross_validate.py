@@ -81,7 +81,8 @@ def _written(again: resplit.Again, kept: list[Samples], found: list[Evaluation],
     task = again.recipe.task
     kind = resolve(TASKS, task, "task")
     everything, pooled = _pooled(kept, found)
-    metrics = kind.score(pooled.answers, [everything.items[int(i)].truth for i in pooled.index])
+    shown = [everything.items[int(i)] for i in pooled.index]
+    metrics = kind.score(pooled.answers, [s.truth for s in shown], [s.values for s in shown])
     report = task_report(task, replace(pooled, metrics=metrics), everything)
     result = Folds(kind.main_metric, tuple(f.metrics for f in found), replace(pooled, metrics=metrics, details=report.figures))
     subtitle = f"{len(pooled.index):,} pictures, each answered by a network that learnt from the other {len(kept) - 1} of {len(kept)} folds"

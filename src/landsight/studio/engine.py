@@ -18,7 +18,7 @@ from landsight.bundle.manifest import Manifest
 from landsight.errors import DataError, RuntimeUnavailable
 from landsight.runtime.engine import Outputs
 from landsight.studio.nets import table
-from landsight.studio.nets.net import StagedNet
+from landsight.studio.nets.net import OUTPUTS, StagedNet
 from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
 from landsight.studio.tasks import TASKS
@@ -105,8 +105,12 @@ class Trained:
 
 
 def manifest_of(recipe: Recipe, task: Task) -> Manifest:
-    """A manifest without files, places or decision: enough for the answer module."""
-    return Manifest(name=recipe.export.name, task=task.name, made="", input=recipe.input, outputs={}, labels=task.labels, precisions={})
+    """A manifest without files, places or decision: enough for the answer module. Outputs are named, their shapes are not known yet."""
+    names = (*OUTPUTS, *(("values",) if recipe.net.values else ()))
+    return Manifest(
+        name=recipe.export.name, task=task.name, made="", input=recipe.input, outputs={name: ["n"] for name in names}, labels=task.labels,
+        precisions={}, calibration=task.constants(),
+    )  # fmt: skip
 
 
 def open_run(run: Path, which: str = "best") -> Trained:
@@ -122,7 +126,7 @@ def open_run(run: Path, which: str = "best") -> Trained:
     net.load_state_dict(checkpoint.part("ema.") or checkpoint.part("net."))
     net.hold(0)  # nothing of a finished network is frozen: explanations differentiate through all of it
     net.eval()
-    return Trained(recipe, task, net, checkpoint.state, read_calibration(run / which))
+    return Trained(recipe, task, net, checkpoint.state, {**task.constants(), **read_calibration(run / which)})
 
 
 def read_calibration(folder: Path) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def evaluate_engine(
 ) -> Evaluation:
     """Measure any engine: a checkpoint, ONNX Runtime, OpenVINO. Unreadable files are named, and count neither for nor against."""
     found = ask(engine, samples, manifest, arrays, pool=pool)
-    metrics = resolve(TASKS, manifest.task, "task").score(found.answers, [samples.items[i].truth for i in found.index])
+    shown = [samples.items[int(i)] for i in found.index]
+    metrics = resolve(TASKS, manifest.task, "task").score(found.answers, [s.truth for s in shown], [s.values for s in shown])
     return replace(found, metrics=metrics, looks=looks)
 
 

@@ -22,8 +22,9 @@ from landsight.studio.data.views import view
 from landsight.studio.decision import fit_temperature
 from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
-from landsight.studio.tasks.losses import LOSSES, class_weights
+from landsight.studio.tasks.losses import LOSSES, VALUE_LOSSES, class_weights
 from landsight.studio.tasks.task import Answered, TaskReport
+from landsight.studio.tasks.values import Values, value_errors
 
 #: Of the table of predictions. ``rank``: the truth's place among the answers, from 1. Columns are only ever added, at the end.
 COLUMNS = (
@@ -37,22 +38,26 @@ class Classify:
 
     ``has_large``, ``has_small``: for each label whether training has a picture of that kind. Sharp views weaken the labels without a large
     one in their softmax (train.absent_large_logit): else being sharp would teach that it cannot be one of them, and people's photos are sharp.
-    ``counts``: training pictures of each label, for train.class_weights; empty: not known.
+    ``counts``: training pictures of each label, for train.class_weights; empty: not known. ``values``: numbers that are predicted beside
+    the label (net.values of them).
     """
 
     name = "classify"
     main_metric = "top1"
 
     def __init__(
-        self, recipe: Recipe, labels: Sequence[str], has_large: Sequence[bool], has_small: Sequence[bool], counts: Sequence[int] = ()
-    ) -> None:
+        self, recipe: Recipe, labels: Sequence[str], has_large: Sequence[bool], has_small: Sequence[bool], counts: Sequence[int] = (),
+        *, values: Values | None = None,
+    ) -> None:  # fmt: skip
         self.recipe = recipe
         self.labels = tuple(labels)
         self.has_large = tuple(has_large)
         self.has_small = tuple(has_small)
         self.counts = tuple(counts)
         weights = class_weights(counts) if recipe.train.class_weights and counts else None
-        self._losses = {name: partial(resolve(LOSSES, name, "loss"), class_weights=weights) for name in recipe.train.losses}
+        self.values = values or Values(recipe, (), ())
+        own = [name for name in recipe.train.losses if name not in VALUE_LOSSES]
+        self._losses = {name: partial(resolve(LOSSES, name, "loss"), class_weights=weights) for name in own}
         self._absent_large = _absent(has_large) * recipe.train.absent_large_logit
         self._absent_shrunk = _absent(has_large) * recipe.train.absent_shrunk_logit
         self._absent_small = _absent(has_small) * recipe.train.absent_small_logit
@@ -65,29 +70,36 @@ class Classify:
             raise DataError(
                 "several_labels",
                 f"Pictures of this data have any number of labels, and classify learns one each: received {odd.name!r} with {len(odd.truth)}.",
-                "Choose a task of many labels, or give each picture one label.",
+                "Set task = 'tag', or give each picture one label.",
             )
         large, small = (has_kind(checked.train, small=kind) for kind in (False, True))
-        return cls(recipe, checked.labels, large, small, checked.train.counts())
+        return cls(recipe, checked.labels, large, small, checked.train.counts(), values=Values.from_data(recipe, checked.train))
 
     @classmethod
     def from_state(cls, recipe: Recipe, state: Mapping[str, Any]) -> Classify:
         """The inverse of ``state``."""
-        return cls(recipe, state["labels"], state["has_large"], state["has_small"], state.get("counts", ()))
+        values = Values(recipe, state.get("value_mean", ()), state.get("value_scale", ()))
+        return cls(recipe, state["labels"], state["has_large"], state["has_small"], state.get("counts", ()), values=values)
 
     def state(self) -> dict[str, Any]:
         """JSON-ready."""
         kinds = {"has_large": list(self.has_large), "has_small": list(self.has_small)}
-        return {"labels": list(self.labels), **kinds, "counts": list(self.counts)}
+        values = {"value_mean": list(self.values.mean), "value_scale": list(self.values.scale)}
+        return {"labels": list(self.labels), **kinds, "counts": list(self.counts), **values}
+
+    def constants(self) -> dict[str, Any]:
+        """Names, means and spreads of the values."""
+        return self.values.constants()
 
     def view(self, image_hwc_u8: ImageU8, sample: Sample, side: int, rng: np.random.Generator) -> tuple[ImageU8, dict[str, NDArray[Any]]]:
-        """Targets: label (int64), sharp and small (bool)."""
+        """Targets: label (int64), sharp and small (bool), and values where there are any."""
         image, sharp = view(image_hwc_u8, sample.small, side, self.recipe.views, rng, like=self.recipe.input)
-        return image, {"label": np.array(sample.truth, np.int64), "sharp": np.array(sharp), "small": np.array(sample.small)}
+        return image, {**self.targets(sample), "sharp": np.array(sharp)}
 
     def targets(self, sample: Sample) -> dict[str, NDArray[Any]]:
         """As of a view that is the picture itself: a large one is sharp."""
-        return {"label": np.array(sample.truth, np.int64), "sharp": np.array(not sample.small), "small": np.array(sample.small)}
+        own = {"label": np.array(sample.truth, np.int64), "sharp": np.array(not sample.small), "small": np.array(sample.small)}
+        return {**own, **self.values.targets(sample)}
 
     def losses(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Shape: outputs["logits"] (n, k), auxiliary (n, heads, k) where there are auxiliary heads; targets label, sharp, small (n,).
@@ -105,16 +117,17 @@ class Classify:
             for head in outputs["auxiliary"].float().unbind(1):
                 for name, loss in self._losses.items():
                     terms[name] = terms[name] + self.recipe.net.auxiliary * loss(head + offset, targets["label"], smoothing)
-        return terms
+        return {**terms, **self.values.losses(outputs, targets)}
 
     @staticmethod
-    def score(answers: Sequence[ClassAnswer], truths: Sequence[int]) -> dict[str, Metric]:
-        """top1, top3, top5, mean_per_class, ece, in shares of 1."""
+    def score(answers: Sequence[ClassAnswer], truths: Sequence[int], values: Sequence[tuple[float, ...]] = ()) -> dict[str, Metric]:
+        """top1, top3, top5, mean_per_class, ece, in shares of 1; mae_NAME of each value that is predicted, in its own unit."""
         if not answers:
             return {}
         probabilities = np.stack([a.probabilities for a in answers])
         orders = np.stack([a.order for a in answers])
-        return metrics.classification(probabilities, orders, np.asarray(truths, np.int64))
+        found = metrics.classification(probabilities, orders, np.asarray(truths, np.int64))
+        return {**found, **value_errors([a.values for a in answers], values)}
 
     @staticmethod
     def marks(answers: Sequence[ClassAnswer], truths: Sequence[int]) -> NDArray[np.float64]:

@@ -77,6 +77,10 @@ class Task(Protocol):
         """JSON-ready: all that from_state needs."""
         ...
 
+    def constants(self) -> dict[str, Any]:
+        """What the decoder needs to know beside the labels, fixed by the training data: part of a bundle's calibration."""
+        ...
+
     def view(self, image_hwc_u8: ImageU8, sample: Sample, side: int, rng: np.random.Generator) -> tuple[ImageU8, dict[str, NDArray[Any]]]:
         """One augmented picture (height, width, c) of ``views.view_size(side, input)`` and its targets, moved along with it."""
         ...
@@ -90,8 +94,8 @@ class Task(Protocol):
         ...
 
     @staticmethod
-    def score(answers: Sequence[Any], truths: Sequence[Any]) -> dict[str, Metric]:
-        """Figures of quality with 95 % intervals, from decoded answers. Empty for no pictures."""
+    def score(answers: Sequence[Any], truths: Sequence[Any], values: Sequence[tuple[float, ...]] = ()) -> dict[str, Metric]:
+        """Figures of quality with 95 % intervals, from decoded answers. ``values``: numbers to predict, a row a picture. Empty for no pictures."""
         ...
 
     @staticmethod
