@@ -29,7 +29,7 @@ def write_page(
     run = path.parent
     environment = json.loads((run / "environment.json").read_text(encoding="utf-8"))
     parts = [
-        _short(trained, looks, tested, bundle, run), _came_in(environment["data"]), *([_chosen(reasons)] if reasons else []), _learnt(run),
+        _short(trained, looks, tested, bundle, run, tiled=bool(sections)), _came_in(environment["data"]), *([_chosen(reasons)] if reasons else []), _learnt(run),
         *sections, _recipe(run, environment),
     ]  # fmt: skip
     foot = f"landsight {metadata.version('landsight')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
@@ -38,11 +38,14 @@ def write_page(
     return path
 
 
-def _short(trained: Trained, looks: Mapping[str, Metrics], tested: Metrics | None, bundle: Bundle, run: Path) -> Section:
+def _short(
+    trained: Trained, looks: Mapping[str, Metrics], tested: Metrics | None, bundle: Bundle, run: Path, *, tiled: bool
+) -> Section:  # fmt: skip
+    """``tiled``: the task's own summary follows, so that figures are not shown twice."""
     shown, part = (tested, "test") if tested else (looks.get("validation", {}), "validation")
     main = trained.task.main_metric
     order = sorted(shown, key=lambda name: name != main)
-    blocks: list[Block] = [Tiles([_tile(name, shown[name]) for name in order[:4]])]
+    blocks: list[Block] = [] if tiled else [Tiles([_tile(name, shown[name]) for name in order[:4]])]
     if not tested:
         blocks.append(Text("There was no test part, so these are figures of the pictures that chose the weights: too kind.", "warning"))
     verb = "locate" if bundle.manifest.places else "predict"
@@ -52,7 +55,13 @@ def _short(trained: Trained, looks: Mapping[str, Metrics], tested: Metrics | Non
         Pre(use, "Use it, on any machine, without torch:"),
         Text(f"The bundle has {size:.1f} MB, holds everything it needs, and was checked from picture bytes to answer against the network."),
     ]
-    return Section("In short", blocks, f"Measured on {next(iter(shown.values())).n:,} pictures of the {part} part." if shown else "")
+    return Section("In short", blocks, _in_words(shown[main], part) if main in shown else "")
+
+
+def _in_words(metric: Metric, part: str) -> str:
+    """The figure that counts, for someone who never heard of one."""
+    low, value, high = (round(100 * v) for v in (metric.low, metric.value, metric.high))
+    return f"Of 100 pictures like those of the {part} part, expect about {value} to be {metric.what.partition(',')[0]} ({low} to {high}; measured on {metric.n:,})."
 
 
 def _tile(name: str, metric: Metric) -> Tile:
