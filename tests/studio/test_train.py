@@ -84,7 +84,7 @@ def run_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_what_the_design_says(run_folder: Path) -> None:
-    names = {"recipe.toml", "environment.json", "parts.csv", "metrics.csv", "curves.png", "events", "best", "last", "cache"}
+    names = {"recipe.toml", "environment.json", "parts.csv", "metrics.csv", "curves.png", "views.png", "events", "best", "last", "cache"}
     assert {p.name for p in run_folder.iterdir()} == names
     rows = list(csv.DictReader((run_folder / "metrics.csv").read_text().splitlines()))
     assert [r["epoch"] for r in rows] == ["1", "2"]

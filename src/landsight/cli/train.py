@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from landsight.cli.app import EXIT_INTERRUPTED, EXIT_OK
+from landsight.cli.app import EXIT_INTERRUPTED, EXIT_OK, EXIT_SOME_FAILED
 from landsight.cli.studio_verb import studio_module
 from landsight.errors import UsageError
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 @click.option("--from", "start", type=click.Path(path_type=Path, exists=True, file_okay=False), default=None, metavar="RUN", help="Start from the weights of an earlier run; of its head, those for labels that both have.")  # fmt: skip
 @click.option("--finish/--only-train", default=None, help="After training: calibrate, test, export, write the page. Default: of a folder.")
 @click.option("--test/--no-test", default=True, help="With --finish: look at the test part, once. Default: yes.")
+@click.option("--find-rate", "trial", flag_value="find_rate", help="Train nothing: let the learning rate rise until the loss diverges, suggest one, write RUN/find_rate.png and .csv.")  # fmt: skip
+@click.option("--dry-run", "trial", flag_value="dry_run", help="Train nothing: one step through everything, export included, on few pictures; says time and memory, leaves nothing.")  # fmt: skip
+@click.option("--overfit", "trial", flag_value="overfit", help="Train nothing: can the network learn one batch by heart? Leaves nothing.")
 @click.option("--mlflow", is_flag=True, help="Log to MLflow as well. Also when MLFLOW_TRACKING_URI is set.")
 @click.pass_context
 def train(ctx: click.Context, /, source: Path, out: Path | None, finish: bool | None, **options: Any) -> None:
@@ -40,6 +44,8 @@ def train(ctx: click.Context, /, source: Path, out: Path | None, finish: bool | 
     """
     out = out or Path("runs") / source.stem
     options["settings"] = (*options["settings"], *_settings(source, options, options.pop("batch_size"), options.pop("start")))
+    if (kind := options.pop("trial")) is not None:
+        ctx.exit(_try(kind, source, out, options))
     if finish or (finish is None and source.is_dir()):
         _build(ctx, source, out, **options)
     builder = studio_module("build")
@@ -60,6 +66,19 @@ def _settings(source: Path, options: dict[str, Any], batch_size: str | None, sta
         yield f"train.batch={0 if batch_size == 'auto' else int(batch_size)}"
     if start is not None:
         yield f"net.start={json.dumps(str(start.resolve()))}"
+
+
+def _try(kind: str, source: Path, out: Path, options: dict[str, Any]) -> int:
+    """A look before training; exit code 1 when it found something wrong."""
+    chosen = {name: options[name] for name in ("minutes", "epochs", "settings")}
+    with tempfile.TemporaryDirectory(
+        prefix="landsight-chosen-"
+    ) as scratch:  # what is chosen for a folder is the run's to keep, not a trial's
+        recipe, _ = studio_module("build").chosen(source, Path(scratch), say=_say, **chosen)
+    passed, lines = studio_module(f"train.{kind}").trial(recipe, out, _say)
+    for line in lines:
+        click.echo(line)
+    return EXIT_OK if passed else EXIT_SOME_FAILED
 
 
 def _build(ctx: click.Context, source: Path, out: Path, **options: Any) -> None:

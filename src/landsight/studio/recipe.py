@@ -27,6 +27,8 @@ class DataRecipe:
     ``parts``: a parts.csv (name, part), as run folders hold it: which of the training pictures learn, validate or test; those it does not
     name are left out, and nothing is carved. ``labels_file`` and the columns are for the "csv" reader: the table (below root, or an absolute path), which column names the
     file, the label or labels (``label_separator`` between them), the part, the group that must not be split, numbers to predict.
+
+    ``most``: for a first try, read at most so many pictures to train and to validate on, of every class alike (0: all).
     """
 
     reader: str = "auto"
@@ -48,6 +50,7 @@ class DataRecipe:
     working_shape: Literal["squash", "fit"] = "squash"
     small_px: int = 96
     cache: str = ""
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +307,7 @@ def _check(recipe: Recipe) -> None:
         "train.batch": recipe.train.batch, "train.minutes": recipe.train.minutes, "train.early_stop": recipe.train.early_stop,
         "train.workers": recipe.train.workers, "train.evaluate_every": recipe.train.evaluate_every, "net.depth": recipe.net.depth, "net.kernel": recipe.net.kernel, "net.auxiliary": recipe.net.auxiliary,
         "net.last_blocks": recipe.net.last_blocks, "net.values": recipe.net.values, "net.unfreeze_epochs": recipe.net.unfreeze_epochs,
-        "schedule.patience": recipe.schedule.patience, "views.num_ops": recipe.views.num_ops, "views.magnitude": recipe.views.magnitude,
+        "schedule.patience": recipe.schedule.patience, "data.most": recipe.data.most, "views.num_ops": recipe.views.num_ops, "views.magnitude": recipe.views.magnitude,
     }  # fmt: skip
     if recipe.views.magnitude > 30:
         raise RecipeError("bad_value", f"views.magnitude must be 0 to 30: received {recipe.views.magnitude}.", "9 is usual.")

@@ -68,9 +68,9 @@ def check(
     names no class.
     """
     reader = open_reader(recipe)
-    everything = reader.read("train")
+    everything = reader.read("train").thinned(recipe.most)
     _known_labels(recipe, everything.labels)
-    given = reader.read("validation", everything.labels) if "validation" in reader.splits() else None
+    given = reader.read("validation", everything.labels).thinned(recipe.most) if "validation" in reader.splits() else None
     working = Working(recipe.working_px, recipe.small_px, recipe.working_shape)
     cache = build(everything.items, root=cache_root, working=working, decode=decode, progress=progress)
     others, notes = _others(reader, everything.labels, recipe.duplicate_distance)

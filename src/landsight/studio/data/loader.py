@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from landsight.studio.data.balance import Balance
 from landsight.studio.data.cache import Cache
 from landsight.studio.data.samples import Samples
 from landsight.studio.random import generator
 from landsight.studio.tasks.task import Task
 
-#: epoch, side of the view in pixels, index of the sample
+#: how often the picture was drawn before (without balancing: the epoch), side of the view in pixels, index of the sample
 Address = tuple[int, int, int]
 
 
@@ -41,7 +42,8 @@ class Plan:
 
     A step has ``batch`` x ``accumulate`` pictures, fed to the network in parts whose gradients are added. Several ``processes`` share the
     parts, each taking ``parts`` of them in a row; which pictures a step has does not depend on how many there are.
-    A training part smaller than one step gives one step of all of it.
+    A training part smaller than one step gives one step of all of it. ``balance``: draws every class equally often; an epoch is then as many
+    draws as there are pictures.
     """
 
     samples: int
@@ -50,6 +52,7 @@ class Plan:
     seed: int
     accumulate: int = 1
     processes: int = 1
+    balance: Balance | None = None
 
     @property
     def pictures(self) -> int:
@@ -79,8 +82,12 @@ class Plan:
     def addresses(self, step: int) -> list[Address]:
         """The pictures of one step."""
         epoch, number = divmod(step, self.per_epoch)
-        chosen = _order(self.seed, epoch, self.samples)[number * self.pictures : (number + 1) * self.pictures]
-        return [(epoch, self.sides[epoch], int(i)) for i in chosen]
+        here, side = slice(number * self.pictures, (number + 1) * self.pictures), self.sides[epoch]
+        if self.balance is None:
+            return [(epoch, side, int(i)) for i in _order(self.seed, epoch, self.samples)[here]]
+        per_epoch = self.per_epoch * self.pictures
+        chosen, before = _balanced(self.balance, self.seed, epoch * per_epoch, per_epoch)
+        return [(int(n), side, int(i)) for n, i in zip(before[here], chosen[here], strict=True)]
 
     def part(self, step: int, number: int) -> list[Address]:
         """Part ``number`` of a step, of parts x processes; sizes differ by at most one picture."""
@@ -91,6 +98,11 @@ class Plan:
 @lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, samples: int) -> NDArray[np.int64]:
     return generator(seed, "order", epoch).permutation(samples)
+
+
+@lru_cache(maxsize=2)
+def _balanced(balance: Balance, seed: int, start: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return balance.drawn(seed, start, count)
 
 
 class _Parts(Sampler[list[Address]]):

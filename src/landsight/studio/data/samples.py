@@ -73,3 +73,15 @@ class Samples:
             for index in sample.label_indices:
                 counts[index] += 1
         return counts
+
+    def thinned(self, most: int) -> Samples:
+        """At most ``most`` pictures, evenly spaced within each label (a picture with several counts with its first), but three of each label
+        where it has them, so that parts can be carved. Order stays; 0: all."""
+        if not most or len(self.items) <= most:
+            return self
+        members: dict[tuple[int, ...], list[int]] = {}
+        for number, sample in enumerate(self.items):
+            members.setdefault(sample.label_indices[:1], []).append(number)
+        each = max(3, most // len(members))
+        chosen = {row[i * len(row) // min(each, len(row))] for row in members.values() for i in range(min(each, len(row)))}
+        return replace(self, items=tuple(s for number, s in enumerate(self.items) if number in chosen))

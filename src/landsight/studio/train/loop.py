@@ -127,10 +127,14 @@ def run(trainer: Trainer, batches: Iterable[Batch], listeners: Sequence[Listener
     return True
 
 
-def take_step(trainer: Trainer, feed: Iterator[Batch], bf16: bool) -> None:
-    """One optimiser step, exactly: rate, what learns; forward, loss and backward of each part; gradients of all processes; update; average."""
+def take_step(trainer: Trainer, feed: Iterator[Batch], bf16: bool, *, factor: float | None = None) -> None:
+    """One optimiser step, exactly: rate, what learns; forward, loss and backward of each part; gradients of all processes; update; average.
+
+    ``factor``: on the highest rate, in place of the schedule's.
+    """
     recipe, plan, times = trainer.recipe, trainer.plan, trainer.times
-    factor = factor_at(recipe.schedule, trainer.step, steps=plan.steps, per_epoch=plan.per_epoch, drops=trainer.watch.drops)
+    if factor is None:
+        factor = factor_at(recipe.schedule, trainer.step, steps=plan.steps, per_epoch=plan.per_epoch, drops=trainer.watch.drops)
     trainer.rate = set_rate(trainer.optimiser, factor)
     unfreeze(trainer.net, recipe.net, trainer.step / plan.per_epoch)
     terms: dict[str, float] = {}

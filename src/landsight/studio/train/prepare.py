@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from landsight.errors import RecipeError
+from landsight.studio.data.balance import Balance
 from landsight.studio.data.check import Checked, check
 from landsight.studio.data.loader import Plan
 from landsight.studio.nets import table
@@ -79,8 +80,15 @@ def make_trainer(
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = processes.device()
     net.to(device)
+    balance = Balance.of([s.truth for s in checked.train.items], len(checked.labels)) if recipe.train.balanced else None
     plan = Plan(
-        len(checked.train), recipe.train.batch, recipe.schedule.stages, recipe.train.seed, recipe.optimise.accumulate, processes.count
+        len(checked.train),
+        recipe.train.batch,
+        recipe.schedule.stages,
+        recipe.train.seed,
+        recipe.optimise.accumulate,
+        processes.count,
+        balance,
     )
     _enough(plan)
     average = Average(net, recipe.optimise.ema) if recipe.optimise.ema else None

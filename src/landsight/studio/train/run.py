@@ -12,10 +12,11 @@ from landsight.bundle.manifest import Metric
 from landsight.studio import recipe as recipes
 from landsight.studio.data.loader import TrainingViews, batches
 from landsight.studio.recipe import Recipe
-from landsight.studio.train import fit_head, loop
+from landsight.studio.train import first_batches, fit_head, loop
 from landsight.studio.train.checkpoint import write_atomic
 from landsight.studio.train.distributed import Processes, joined
 from landsight.studio.train.environment import circumstances, describe
+from landsight.studio.train.first_batches import write_first_batches
 from landsight.studio.train.followers import followers
 from landsight.studio.train.interrupt import Interrupt
 from landsight.studio.train.keeper import Keeper
@@ -126,6 +127,8 @@ def _go(order_of: Callable[[], _Order], out: Path, *, listeners: tuple[Listener,
             trainer, checked = prepared.trainer, prepared.checked
             views = TrainingViews(checked.train, checked.cache, prepared.task, prepared.recipe.train.seed)
             workers = prepared.recipe.train.workers
+            if processes.is_first and order.previous is None:
+                write_first_batches(views, trainer, out / first_batches.NAME)
             steps = batches(views, trainer.plan, first=trainer.step, workers=workers, rank=processes.rank)
             ours = (*followers(out, voice, mlflow=mlflow), *listeners) if processes.is_first else ()
             with Interrupt() as interrupt, Progress(say if processes.is_first else _silent, checked.cache.seconds) as progress:
