@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("landsight.cli.doctor:doctor", "Show what is installed, and measure which runtime is fastest."),
     "train": ("landsight.cli.train:train", "Train a network as a recipe says (needs the studio extra)."),
     "resume": ("landsight.cli.resume:resume", "Go on with a training run (needs the studio extra)."),
+    "tune": ("landsight.cli.tune:tune", "Search for a better recipe (needs the studio extra)."),
     "evaluate": ("landsight.cli.evaluate:evaluate", "Measure a trained network (needs the studio extra)."),
     "describe": ("landsight.cli.describe:describe", "Show what a network is, layer by layer (needs the studio extra)."),
     "export": ("landsight.cli.export:export", "Turn a training run into a bundle (needs the studio extra)."),

@@ -251,9 +251,12 @@ class Recipe:
 def load(path: Path | None, settings: Iterable[str] = ()) -> Recipe:
     """A TOML file (None: defaults) with ``section.key=value`` settings on top; a value is TOML, or plain text for a text field.
 
+    The table [tune] is for ``landsight tune`` alone and left aside.
     Raises: RecipeError for an unknown key (with the nearest known one), a wrong type, or a value out of range.
     """
-    return from_dict({} if path is None else _read(path), settings)
+    tree = {} if path is None else read_tree(path)
+    tree.pop("tune", None)
+    return from_dict(tree, settings)
 
 
 def from_dict(data: Mapping[str, Any], settings: Iterable[str] = ()) -> Recipe:
@@ -278,7 +281,8 @@ def to_toml(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_tree(path: Path) -> dict[str, Any]:
+    """A recipe file as parsed TOML, not yet checked. Raises: RecipeError when it cannot be opened or is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -11,7 +11,10 @@ from landsight.studio.train.loop import Event, StopTraining, Trainer
 
 
 class Interrupt:
-    """Listener and context manager; outside the main thread, where signals cannot be caught, it does nothing."""
+    """Listener and context manager; outside the main thread, where signals cannot be caught, it does nothing.
+
+    One within another passes on that it was asked: whoever trains many networks stops as well.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -25,6 +28,9 @@ class Interrupt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+            outer = getattr(handler, "__self__", None)
+            if self.asked and isinstance(outer, Interrupt):
+                outer.asked = True
 
     def __call__(self, event: Event, trainer: Trainer) -> None:
         if event is Event.STEP and self.asked and trainer.step % trainer.plan.per_epoch:
