@@ -180,7 +180,7 @@ def test_mlflow_gets_parameters_figures_and_files_once_over_a_resume(folder: Pat
     assert list(server.runs) == ["0"]
     run = server.runs["0"]
     assert (run["status"], run["name"], run["experiment"]) == ("FINISHED", "mine", "7")
-    assert run["params"]["optimise.rate"] == "0.002"
+    assert run["params"]["optimise.rate"] == str(recipe.optimise.rate)
     assert run["params"]["schedule.stages"] == "[[32, 2]]"
     assert [step for name, _, step in run["metrics"] if name == "loss"] == [1, 2]
     assert {"curves.png", "recipe.toml", "metrics.csv", "bundle/"} <= set(run["files"])

@@ -60,7 +60,7 @@ def _no_drawing(searched: object) -> Iterator[None]:
     """Drawing costs more than training here; once is enough."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("landsight.studio.train.curves.write_curves", lambda run: False)
-        patch.setattr("landsight.studio.tune.search.write_report", lambda results, out: None)
+        patch.setattr("landsight.studio.tune.report.write_report", lambda results, out: None)
         yield
 
 

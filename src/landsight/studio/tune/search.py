@@ -24,7 +24,6 @@ from landsight.studio.train.checkpoint import write_atomic
 from landsight.studio.train.interrupt import Interrupt
 from landsight.studio.tune.choose import grid_size
 from landsight.studio.tune.plan import StudyPlan, plan_of
-from landsight.studio.tune.report import write_report
 from landsight.studio.tune.results import Results, results_of
 from landsight.studio.tune.space import Space, default_space
 from landsight.studio.tune.storage import bury_dead, default_url, open_storage, open_study, shown, storage_errors
@@ -207,12 +206,14 @@ def _hang_up(process: subprocess.Popen[bytes]) -> None:
 
 def _closed(study: optuna.Study, plan: StudyPlan, out: Path, goal: int, *, interrupted: bool) -> Tuned:
     """Write best.toml and the report of what there is."""
+    from landsight.studio.tune import report  # matplotlib and fANOVA's forests: two seconds that workers need not spend
+
     results = results_of(study, plan, goal)
     path = None
     if results.best is not None:
         path = out / BEST_NAME
         write_atomic(path, best_toml(results, results.best).encode())
-    write_report(results, out)
+    report.write_report(results, out)
     return Tuned(out, results.what, results.best, path, len(finished(study)), goal, interrupted)
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 
 from landsight.errors import LandsightError, RecipeError
-from landsight.studio import recipe as recipes
-from landsight.studio.recipe import Recipe
 from landsight.studio.train.history import read_rows
 from landsight.studio.train.loop import DivergedError, Event, StopTraining, Trainer
+from landsight.studio.train.memory import OutOfMemory
 from landsight.studio.train.run import train
 from landsight.studio.tune.plan import StudyPlan
 from landsight.studio.tune.space import Dimension
@@ -76,11 +75,11 @@ def run_trial(trial: optuna.Trial, plan: StudyPlan, folder: Path, is_over: Calla
     reporter = Reporter(trial, run, is_over)
     began = time.monotonic() - trial.user_attrs.get(SECONDS, 0.0)
     try:
-        recipe = _as_begun(plan.recipe_of(sampled), run)
+        recipe = plan.recipe_of(sampled)
         run.mkdir(parents=True, exist_ok=True)
         with (run / LOG_NAME).open("a", encoding="utf-8") as log:
             done = train(recipe, run, listeners=(reporter,), say=lambda line: print(line, file=log, flush=True))
-    except (DivergedError, RecipeError) as error:
+    except (DivergedError, OutOfMemory, RecipeError) as error:
         trial.set_user_attr(REASON, str(error))
         raise optuna.TrialPruned(str(error)) from None
     finally:
@@ -90,18 +89,6 @@ def run_trial(trial: optuna.Trial, plan: StudyPlan, folder: Path, is_over: Calla
     if not done.finished:
         raise CutError
     return best_look(run, trial.user_attrs[COLUMN])
-
-
-def _as_begun(recipe: Recipe, run: Path) -> Recipe:
-    """With the local keys (threads, folders) of an earlier try in this folder, else it would be another run."""
-    if not (run / "recipe.toml").is_file():
-        return recipe
-    earlier = recipes.load(run / "recipe.toml")
-    return replace(
-        recipe,
-        data=replace(recipe.data, root=earlier.data.root, cache=earlier.data.cache),
-        train=replace(recipe.train, workers=earlier.train.workers, threads=earlier.train.threads),
-    )
 
 
 def suggest(trial: optuna.Trial, dimension: Dimension) -> Any:
