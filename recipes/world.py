@@ -28,11 +28,11 @@ from landsight.answer.calibration import softmax
 from landsight.answer.classify import WANTS
 from landsight.bundle.card import render_card
 from landsight.bundle.load import Bundle, load, sha256_of
-from landsight.bundle.manifest import BundlePlace, Metric
+from landsight.bundle.manifest import Metric
+from landsight.bundle.placed import PLACES_NAME, placed
 from landsight.bundle.seal import seal
 from landsight.errors import PhotoError, RuntimeUnavailable
 from landsight.photo.prepare import Preparation, normalise
-from landsight.places import read_catalogue
 from landsight.runtime.choose import make
 from landsight.runtime.engine import Engine
 from landsight.studio import join
@@ -248,10 +248,8 @@ def parts(run: Path) -> tuple[Samples, Samples]:
 def _exported(made: Making, name: str, decision: Decision | None, calibration: dict[str, object]) -> Bundle:
     out = made.run / name
     shutil.rmtree(out, ignore_errors=True)
-    catalogue = read_catalogue(made.data / "landmarks" / "places.csv")
-    places = {
-        label: BundlePlace(p.name, p.latitude, p.longitude, p.extent_m, p.city, p.country_code, p.country) for label, p in catalogue.items()
-    }
+    trained_run = open_run(made.run, "last")
+    places = placed(trained_run.task.labels, made.data / "landmarks" / PLACES_NAME, spare=trained_run.recipe.data.exclude)
     trained = {
         "training": "8,848 photos of 110 places from public repositories; 34 places from 96 x 96 pictures alone",
         "other photos, for what is unknown": "COCO 300, Oxford flowers 220, ordinary street fronts 300",

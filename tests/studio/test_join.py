@@ -11,9 +11,10 @@ import torch
 
 from landsight.studio import join
 from landsight.studio.engine import open_run
-from landsight.studio.export import export, parity
+from landsight.studio.export import export
 from landsight.studio.nets import table
 from landsight.studio.nets.efficientnet_lite import FEATURES
+from landsight.studio.parity import parity
 from landsight.studio.recipe import from_dict
 from landsight.studio.tasks.classify import Classify
 from landsight.studio.train.checkpoint import Checkpoint, save_checkpoint

@@ -69,7 +69,8 @@ class VerifyReport:
 
 
 def verify(path: Path | str | None = None, *, limits: Limits | None = None) -> VerifyReport:
-    """Compare all hashes; then replay the stored answers with every runtime and precision that the bundle allows and that runs here.
+    """Compare all hashes; then replay the stored answers with every runtime and precision that the bundle allows or has a file for, and
+    that runs here.
 
     None: the shipped bundle. Answers are not replayed when a file that is needed was changed or is missing: the hashes say enough.
     Raises: BundleError for a folder that is no bundle.
@@ -80,8 +81,15 @@ def verify(path: Path | str | None = None, *, limits: Limits | None = None) -> V
         return VerifyReport(bundle, files, ())
     records = read_answers(bundle)
     items = list(_items(bundle, [record["file"] for record in records], limits or Limits.from_environment()))
-    replays = tuple(_replay(bundle, records, items, runtime, precision) for runtime, precision in candidates(bundle))
+    replays = tuple(_replay(bundle, records, items, runtime, precision) for runtime, precision in _pairs(bundle))
     return VerifyReport(bundle, files, replays)
+
+
+def _pairs(bundle: Bundle) -> list[tuple[str, str]]:
+    """What may be chosen, and what may only be asked for: a file that loses too much to be chosen must still give its answers."""
+    allowed = candidates(bundle)
+    others = (("onnxruntime", precision) for precision in bundle.manifest.precisions if precision != "fp32")
+    return [*allowed, *(pair for pair in others if pair not in allowed)]
 
 
 def record_answers(bundle: Bundle, engine: Engine, photos: Iterable[str]) -> list[Record]:

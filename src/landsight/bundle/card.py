@@ -47,6 +47,8 @@ def _what(manifest: Manifest) -> Iterator[str]:
         yield f"* Countries of these places: {len(countries)}."
     yield f"* Outputs: {', '.join(f'`{name}` {_shape(shape)}' for name, shape in manifest.outputs.items())}."
     yield f"* Model files: {', '.join(f'`{name}` ({precision})' for precision, name in manifest.precisions.items())}."
+    if isinstance(trial := manifest.calibration.get("int8"), Mapping):
+        yield f"* INT8 was {'kept' if trial.get('kept') else 'left out'}: {_plain(trial.get('why'))}."
     yield from (f"* {_plain(tool)}: {_plain(version)}." for tool, version in manifest.versions.items())
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from landsight.bundle.load import Bundle
 from landsight.errors import RuntimeUnavailable
 from landsight.runtime.engine import Engine
+from landsight.runtime.model_file import IR_SUFFIX, WEIGHTS_SUFFIX
 from landsight.runtime.pieces import usable_cores
 
 RuntimeName = Literal["onnxruntime", "openvino"]
@@ -81,6 +82,8 @@ def make(bundle: Bundle, runtime: str = DEFAULT[0], precision: str = DEFAULT[1],
 
     module, name = RUNTIMES[runtime]
     path = bundle.model_path(_FILE_OF.get(precision, precision))
+    if path.suffix == IR_SUFFIX:
+        bundle.file(path.relative_to(bundle.root).with_suffix(WEIGHTS_SUFFIX).as_posix())  # its weights must be listed too
     engine: Engine = getattr(import_module(module), name)(path, precision, threads)
     if engine.name != f"{runtime} {precision}":
         raise RuntimeUnavailable(

@@ -14,6 +14,9 @@ MAX_MODEL_BYTES = 2_000_000_000
 #: Searching is complete and takes a few ms for 14 MB (a regular expression took 140); a model with a part called exactly "location" is
 #: refused too, which is the safe side.
 _EXTERNAL_DATA = (b"\x08location", b"\x00location")
+#: OpenVINO's own form of a model: its graph, and beside it its weights.
+IR_SUFFIX = ".xml"
+WEIGHTS_SUFFIX = ".bin"
 
 
 def read_model(model: Path | str | bytes) -> bytes:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from landsight.errors import RuntimeUnavailable
 from landsight.runtime.engine import Outputs
-from landsight.runtime.model_file import read_model, refused
+from landsight.runtime.model_file import IR_SUFFIX, WEIGHTS_SUFFIX, read_model, refused
 from landsight.runtime.pieces import PIECE_VALUES, check_batch, joined, pieces, usable_cores
 from landsight.runtime.signal_stack import signal_stack_kept
 
@@ -20,7 +20,7 @@ _HINTS: Final = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 
 
 class OpenVinoEngine:
-    """Runs an .onnx file; ``precision`` "bf16" computes an fp32 file in bfloat16, "int8" needs a quantised file.
+    """Runs an .onnx file, or OpenVINO's own .xml with its .bin beside it; ``precision`` "bf16" computes an fp32 file in bfloat16, "int8" needs a quantised file.
 
     ``threads`` pictures are computed side by side, one stream and one thread each. ``name`` says the precision that the compiled model
     reports, so "openvino fp32" when bf16 was asked for and the processor has none.
@@ -32,7 +32,7 @@ class OpenVinoEngine:
             raise RuntimeUnavailable(
                 "unknown_precision", f"OpenVINO has no precision {precision!r}.", f"Choose one of: {', '.join(_HINTS)}."
             )
-        data = read_model(model)
+        data, weights = read_model(model), _weights(model)
         self._threads = threads or usable_cores()
         try:
             import openvino
@@ -42,7 +42,7 @@ class OpenVinoEngine:
             ) from None
         try:
             with signal_stack_kept():
-                self._compiled, self.output_names = _compiled(openvino, data, _HINTS[precision], self._threads)
+                self._compiled, self.output_names = _compiled(openvino, (data, weights), _HINTS[precision], self._threads)
                 self._queue = openvino.AsyncInferQueue(self._compiled, self._threads)
             computed = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         except RuntimeUnavailable:
@@ -73,10 +73,17 @@ def _keep(request: Any, wanted: tuple[list[NDArray[np.float32]], list[int]]) -> 
     row.extend(np.array(request.get_output_tensor(port).data, dtype=np.float32) for port in ports)
 
 
-def _compiled(openvino: Any, data: bytes, hint: str, threads: int) -> tuple[Any, tuple[str, ...]]:
+def _weights(model: Path | str | bytes) -> bytes:
+    """The .bin that belongs to an .xml; an .onnx holds its own."""
+    if isinstance(model, bytes) or Path(model).suffix != IR_SUFFIX:
+        return b""
+    return read_model(Path(model).with_suffix(WEIGHTS_SUFFIX))
+
+
+def _compiled(openvino: Any, data: tuple[bytes, bytes], hint: str, threads: int) -> tuple[Any, tuple[str, ...]]:
     """The compiled model and the names of its outputs, in order."""
     core = openvino.Core()
-    model = core.read_model(data, b"")
+    model = core.read_model(*data)
     if len(model.inputs) != 1:
         raise RuntimeUnavailable("model_refused", f"The model has {len(model.inputs)} inputs, one is expected.", "Export the bundle again.")
     shape = model.input(0).get_partial_shape()

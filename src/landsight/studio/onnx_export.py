@@ -22,8 +22,8 @@ INPUT = "image_nchw"
 _INT8_OPERATIONS = ("Conv", "Add", "Clip", "Relu")
 
 
-class _InOrder(nn.Module):
-    """Named outputs as a tuple, which is what the exporter numbers."""
+class InOrder(nn.Module):
+    """Named outputs as a tuple, which is what exporters number."""
 
     def __init__(self, net: StagedNet) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ def write_fp32(net: StagedNet, preparation: Preparation, path: Path, *, opset: i
     Returns each output's shape. The tracing exporter is used: the newer one needs another package and gains nothing for plain networks.
     """
     names = net.output_names
-    wrapped = _InOrder(copy.deepcopy(net).to("cpu").float().eval().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
+    wrapped = InOrder(copy.deepcopy(net).to("cpu").float().eval().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
     example = torch.zeros(2, 3 if preparation.colour == "RGB" else 1, preparation.height, preparation.width)
     axes = {name: {0: "n"} for name in (INPUT, *names)}
     with torch.no_grad(), warnings.catch_warnings():

@@ -16,6 +16,7 @@ from landsight.studio.data.check import Checked, check
 from landsight.studio.data.loader import Plan
 from landsight.studio.nets import table
 from landsight.studio.nets.fine_tune import frozen_blocks
+from landsight.studio.places import places_of
 from landsight.studio.random import torch_seed
 from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
@@ -48,7 +49,7 @@ def prepare(recipe: Recipe, out: Path, say: Say, *, processes: Processes | None 
     """Check the data (its cache lies in ``out`` unless the recipe names one), make task, network, optimiser and plan; nothing is trained.
 
     Sets the number of torch's threads for this process. ``is_new`` False: weights come from a checkpoint, so none are read for a start.
-    Raises: RecipeError; DataError for data that cannot be used.
+    Raises: RecipeError; DataError for data that cannot be used, PlacesError for a places.csv that does not fit.
     """
     processes = processes or Processes()
     torch.set_num_threads(recipe.train.threads or processes.threads())
@@ -60,6 +61,7 @@ def prepare(recipe: Recipe, out: Path, say: Say, *, processes: Processes | None 
     for note in checked.notes:
         say(note)
     task: Task = resolve(TASKS, recipe.task, "task").from_data(recipe, checked)
+    places_of(recipe.data, task.labels)  # a table that does not fit is told now, not by export after hours
     if recipe.train.batch == 0:
         batch = processes.agreed(largest_batch(recipe, task, checked, processes) if processes.is_first else 0)
         recipe = replace(recipe, train=replace(recipe.train, batch=batch))

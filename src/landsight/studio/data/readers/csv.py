@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from landsight.bundle.placed import PLACES_NAME
 from landsight.errors import DataError
 from landsight.studio.data.readers.parts import fixed_labels, part_of
 from landsight.studio.data.samples import Sample, Samples
@@ -106,7 +107,7 @@ def _table(root: Path, name: str) -> Path:
             return path
         raise DataError("no_table", f"There is no table {name!r}: looked for {path}.", "Correct data.labels_file.")
     path = next((root / usual for usual in USUAL_TABLES if (root / usual).is_file()), root)
-    tables = [path] if path != root else sorted(root.glob("*.csv"))
+    tables = [path] if path != root else sorted(p for p in root.glob("*.csv") if p.name != PLACES_NAME)
     if len(tables) != 1:
         found = ", ".join(t.name for t in tables) or "none"
         raise DataError("no_table", f"Which table holds the labels of {root} is not clear: found {found}.", "Set data.labels_file.")
