@@ -44,7 +44,7 @@ def test_every_command_and_option_is_documented(name: str) -> None:
 def test_no_option_is_documented_that_does_not_exist(name: str) -> None:
     known = {opt for p in command(name).params for opt in (*p.opts, *p.secondary_opts)}
     rows = [line for line in section(CLI, f"## landsight {name}").splitlines() if line.startswith("| `-")]
-    assert {option for row in rows for option in re.findall(r"`(-{1,2}[a-z-]+)", row.split("|")[1])} <= known
+    assert {option for row in rows for option in re.findall(r"`(-{1,2}[a-z0-9-]+)", row.split("|")[1])} <= known
 
 
 def test_every_option_has_help() -> None:
