@@ -81,6 +81,8 @@ def test_in_words() -> None:
     answered, unknown = (tag.said(line(answer)) for answer in tag.decode(LOGITS, manifest(), {}))
     assert answered.text == f"{LABELS[0]} (75 %), {LABELS[1]} (50 %)"
     assert answered.probability is None
+    sure, *_ = tag.decode({"logits": np.array([[9.0, -9, -9]], np.float32)}, manifest(), {})
+    assert tag.said(line(sure)).text == f"{LABELS[0]} (>99 %)"
     assert unknown.text == "none of the labels"
     assert unknown.others[0] == (LABELS[0], pytest.approx(0.25))
 

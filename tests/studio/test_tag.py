@@ -175,6 +175,14 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     assert held >= 34
 
 
+def test_a_perfect_score_has_a_width_too() -> None:
+    """Wilson for 10 of 10: 10 / (10 + 1.96^2) = 0.722. For none of 10 the other end: 0.278."""
+    true = np.array([[True, False], [False, True]] * 5)
+    perfect = tagging(np.where(true, 0.9, 0.1), true, true)
+    assert all(m.value == 1 and m.low == pytest.approx(10 / (10 + 1.959964**2)) for m in perfect.values())
+    assert tagging(np.where(true, 0.1, 0.9), ~true, true)["micro_f1"].high == pytest.approx(1 - 10 / (10 + 1.959964**2))
+
+
 def test_loss_by_hand() -> None:
     """logit 0 costs ln 2 whatever is true; labels are summed. Smoothing 0.2: a sure yes costs 0.1 x the logit."""
     zeros = torch.zeros(2, 3)

@@ -264,3 +264,9 @@ def test_the_function_opens_and_closes_for_one(bundle: Path, photos: Path) -> No
     assert located.shown is not None
     assert located.shown.label == "blue_bay"
     assert len(located.candidates) == 2
+
+
+def test_a_bundle_of_many_labels_does_not_locate(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "b", task="tag")
+    with pytest.raises(BundleError, match="landsight predict"):
+        Predictor(tmp_path / "b")

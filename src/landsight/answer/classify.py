@@ -41,6 +41,7 @@ __all__ = ["COLUMNS", "OPTIONAL", "WANTS", "ClassAnswer", "Looked", "compared", 
 #: The outputs that decode needs; the embedding only for a bundle that carries a decision.
 WANTS: tuple[str, ...] = ("logits", "embedding")
 OPTIONAL: tuple[str, ...] = (VALUES,)
+LOCATES = True
 #: See answer.road.AnswerModule.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "label": ("label",),

@@ -35,6 +35,8 @@ class AnswerModule(Protocol):
     WANTS: tuple[str, ...]
     #: Outputs that decode uses where a bundle names them, and does without where it does not.
     OPTIONAL: tuple[str, ...]
+    #: An answer is about one label, known or not, so that a bundle with places can say where a picture was taken.
+    LOCATES: bool
     #: Of the CSV of ``landsight predict``: column -> where it stands in the line.
     COLUMNS: dict[str, tuple[str, ...]]
 

@@ -30,6 +30,7 @@ __all__ = ["COLUMNS", "WANTS", "TagAnswer", "compared", "decode", "record", "sai
 #: The outputs that decode needs; the embedding is for stored answers and may be absent.
 WANTS: tuple[str, ...] = ("logits", "embedding")
 OPTIONAL: tuple[str, ...] = ()
+LOCATES = False
 #: See answer.road.AnswerModule.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "labels": ("labels", "label"),
@@ -91,7 +92,7 @@ def said(line: Mapping[str, Any]) -> Said:
     others = tuple((str(c["label"]), float(c["probability"])) for c in line["candidates"] if c["label"] not in told)
     if not told:
         return Said("none of the labels", None, others)
-    return Said(", ".join(f"{c['label']} ({100 * c['probability']:.0f} %)" for c in line["labels"]), None, others)
+    return Said(", ".join(f"{c['label']} ({_percent(c['probability'])})" for c in line["labels"]), None, others)
 
 
 def record(answer: TagAnswer, manifest: Manifest) -> Record:
@@ -118,6 +119,11 @@ def compared(then: Record, now: Record, manifest: Manifest, tolerance: float) ->
         if abs((before | after)[label] - limits.get(label, THRESHOLD)) > 2 * tolerance
     ]
     return Compared(worst, (*too_far(worst, tolerance), *changed))
+
+
+def _percent(probability: float) -> str:
+    """Whole per cent, and never a rounded certainty."""
+    return ">99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
 
 
 def _thresholds(manifest: Manifest) -> NDArray[np.float32]:

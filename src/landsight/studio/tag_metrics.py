@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landsight.bundle.manifest import Metric
-from landsight.studio.metrics import RESAMPLES, proportion
+from landsight.studio.metrics import RESAMPLES, proportion, wilson
 from landsight.studio.random import generator
 
 Floats = NDArray[np.float64]
@@ -68,7 +68,7 @@ def tagging(probabilities: Floats, told: Marks, truths: Marks) -> dict[str, Metr
     }
     found = {}
     for row, (name, text) in enumerate(what.items()):
-        low, high = _interval(np.concatenate([d[row] for d in draws]))
+        low, high = _interval(np.concatenate([d[row] for d in draws]), n)
         found[name] = Metric(float(np.nan_to_num(once[row][0])), low, high, n, text)
     return {**found, "exact_match": proportion((told == truths).all(axis=1), "all labels right and none too many, Wilson")}
 
@@ -87,8 +87,8 @@ def label_figures(probabilities: Floats, told: Marks, truths: Marks) -> list[tup
         one = np.ones((1, n))
         ap, score = average_precision(probabilities[:, i], truths[:, i])[0], _label_f1(told[:, i], truths[:, i], one)[0]
         found.append((
-            Metric(float(ap), *_interval(precision), n, "average precision, bootstrap over pictures"),
-            Metric(float(score), *_interval(scores), n, "F1 at the label's threshold, bootstrap over pictures"),
+            Metric(float(ap), *_interval(precision, n), n, "average precision, bootstrap over pictures"),
+            Metric(float(score), *_interval(scores, n), n, "F1 at the label's threshold, bootstrap over pictures"),
         ))  # fmt: skip
     return found
 
@@ -120,6 +120,11 @@ def _weights(n: int) -> Iterator[Floats]:
         left -= rows
 
 
-def _interval(draws: Floats) -> tuple[float, float]:
-    low, high = np.nanquantile(draws, [0.025, 0.975]) if not np.isnan(draws).all() else (0.0, 1.0)
+def _interval(draws: Floats, n: int) -> tuple[float, float]:
+    """Where every picture is right (or none) all draws are the same, and say nothing: the end is then Wilson's for n of n (0 of n) pictures."""
+    if np.isnan(draws).all():
+        return 0.0, 1.0
+    low, high = np.nanquantile(draws, [0.025, 0.975])
+    if low == high and low in (0.0, 1.0):
+        return wilson(int(low) * n, n)
     return float(low), float(high)

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from landsight.answer.looker import Looker, Source
+from landsight.answer.road import answer_module
 from landsight.bundle.load import load
-from landsight.errors import UsageError
+from landsight.errors import BundleError, UsageError
 from landsight.photo.limits import Limits
 from landsight.runtime.stream import Item
 from landsight.whereabouts.decide import Findings, decide
@@ -53,6 +54,11 @@ class Predictor:
         self._top_k, self._gps = top_k, gps
         opened = load(None if bundle is None else Path(bundle)) if pixels else None
         self._manifest = opened.manifest if opened else None
+        if opened and not answer_module(opened.manifest.task).LOCATES:
+            raise BundleError(
+                "bundle_task", f"A bundle of the task {opened.manifest.task!r} does not say where a photo was taken.",
+                "Use `landsight predict`, or another bundle.",
+            )  # fmt: skip
         self._looker = Looker(opened, workers=workers, limits=limits, runtime=runtime, precision=precision, threads=threads)
 
     def locate(self, source: Source, *, name: str | None = None) -> Located:
