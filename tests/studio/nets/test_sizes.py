@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,9 @@ from landsight.photo.prepare import Preparation
 from landsight.studio.nets import table
 from landsight.studio.nets.sizes import check_input, output_shape, smallest_side
 from landsight.studio.recipe import NetRecipe
+from landsight.studio.train.run import train
+
+from ..conftest import tiny_recipe
 
 _CNN = NetRecipe(name="cnn", pretrained=False, frozen_blocks=0)
 
@@ -62,3 +66,9 @@ def test_any_module_can_be_asked() -> None:
 def test_channels_that_do_not_fit_are_not_blamed_on_the_size() -> None:
     with pytest.raises(RecipeError, match=r"Layer 0 cannot take 1 x 9 x 9: it wants 3 channels"):
         check_input(nn.Sequential(nn.Conv2d(3, 4, 3)), (1, 9, 9))
+
+
+def test_views_of_a_stage_are_checked_before_training(folder: Path, tmp_path: Path) -> None:
+    """Pictures are judged at 32 px, but training would begin at 6."""
+    with pytest.raises(RecipeError, match=r"blocks\.2\.pool cannot take 64 x 1 x 1, which is what is left of an input of 3 x 6 x 6"):
+        train(tiny_recipe(folder, "schedule.stages=[[6,1],[32,1]]"), tmp_path / "run", say=lambda _: None)

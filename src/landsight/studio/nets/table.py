@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from landsight.errors import RecipeError
 from landsight.photo.prepare import Preparation
 from landsight.studio.nets.fine_tune import set_learning
 from landsight.studio.nets.net import StagedNet, channels
-from landsight.studio.nets.sizes import check_input
+from landsight.studio.nets.sizes import Shape, check_input
 from landsight.studio.recipe import NetRecipe
 from landsight.studio.resolve import resolve
 
@@ -53,11 +54,21 @@ def build(recipe: NetRecipe, outputs: int, image: Preparation) -> StagedNet:
     net: StagedNet = make(recipe, outputs, image)
     if recipe.values:
         net.add_value_head(recipe.values)
-    if not recipe.name.startswith("timm:"):  # some of timm's make tensors of their own, which the check cannot follow
-        check_input(net, (channels(image), image.height, image.width))
+    _check_size(recipe, net, (channels(image), image.height, image.width))
     set_learning(net, recipe)
     net.mix_style.chance = recipe.mix_style
     return net
+
+
+def check_views(recipe: NetRecipe, net: StagedNet, image: Preparation, sides: Iterable[int]) -> None:
+    """Can the network learn from square views of these sides, in pixels? Raises: RecipeError, as ``build``."""
+    for side in sorted(set(sides)):
+        _check_size(recipe, net, (channels(image), side, side))
+
+
+def _check_size(recipe: NetRecipe, net: StagedNet, shape: Shape) -> None:
+    if not recipe.name.startswith("timm:"):  # some of timm's make tensors of their own, which the check cannot follow
+        check_input(net, shape)
 
 
 def _check_options(recipe: NetRecipe) -> None:
