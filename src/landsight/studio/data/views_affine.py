@@ -29,13 +29,14 @@ class Move:
 
     def matrix(self, width: int, height: int) -> NDArray[np.float64]:
         """(2, 3): from pixels of the old picture to those of the new, edges at whole numbers."""
-        c, s = math.cos(math.radians(self.rotate_deg)), math.sin(math.radians(self.rotate_deg))
-        shear = np.array([[1, math.tan(math.radians(self.shear_deg[0]))], [math.tan(math.radians(self.shear_deg[1])), 1]])
-        # y points down: counter-clockwise to the eye is a turn by minus the angle.
-        linear = np.array([[c, s], [-s, c]]) @ shear * self.scale
-        middle = np.array([width / 2, height / 2])
-        offset = middle + np.array(self.shift) * (width, height) - linear @ middle
-        return np.column_stack([linear, offset])
+        # Plain numbers: on a picture of 28 pixels small matrices would cost more than the picture.
+        angle = math.radians(self.rotate_deg)
+        c, s = self.scale * math.cos(angle), self.scale * math.sin(angle)
+        along, down = (math.tan(math.radians(value)) for value in self.shear_deg)
+        # y points down: counter-clockwise to the eye is a turn by minus the angle. The turn [[c, s], [-s, c]] after the shear.
+        xx, xy, yx, yy = c + s * down, c * along + s, -s + c * down, -s * along + c
+        x, y = width / 2, height / 2
+        return np.array([[xx, xy, x + self.shift[0] * width - xx * x - xy * y], [yx, yy, y + self.shift[1] * height - yx * x - yy * y]])
 
 
 def moved(image_hwc_u8: ImageU8, move: Move, fill: tuple[int, ...]) -> ImageU8:
@@ -58,11 +59,13 @@ def moved(image_hwc_u8: ImageU8, move: Move, fill: tuple[int, ...]) -> ImageU8:
 
 def _grid(matrix: NDArray[np.float64], width: int, height: int) -> NDArray[np.float32]:
     """(height, width, 2): where each pixel of the new picture comes from, x then y, the old picture being -1 to 1."""
-    (a, b, c), (d, e, f), _ = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
-    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
+    (xx, xy, left), (yx, yy, top) = matrix.tolist()
+    size = xx * yy - xy * yx
+    a, b, d, e = yy / size, -xy / size, -yx / size, xx / size
+    x, y = np.arange(0.5, width, dtype=np.float32), np.arange(0.5, height, dtype=np.float32)
     grid = np.empty((height, width, 2), np.float32)
-    np.add.outer(((b * y + c) * 2 / width - 1).astype(np.float32), (a * x * 2 / width).astype(np.float32), out=grid[:, :, 0])
-    np.add.outer(((e * y + f) * 2 / height - 1).astype(np.float32), (d * x * 2 / height).astype(np.float32), out=grid[:, :, 1])
+    np.add.outer(y * (b * 2 / width) - ((a * left + b * top) * 2 / width + 1), x * (a * 2 / width), out=grid[:, :, 0])
+    np.add.outer(y * (e * 2 / height) - ((d * left + e * top) * 2 / height + 1), x * (d * 2 / height), out=grid[:, :, 1])
     return grid
 
 
@@ -83,8 +86,9 @@ def erased(image_hwc_u8: ImageU8, area: tuple[float, float], rng: np.random.Gene
 
 
 def _ground(image_hwc_u8: ImageU8) -> tuple[int, ...] | None:
-    """The colour of a flat border (median a channel), or None."""
+    """The mean colour of a flat border, or None."""
     border = np.concatenate([image_hwc_u8[0], image_hwc_u8[-1], image_hwc_u8[:, 0], image_hwc_u8[:, -1]])
-    if int(np.ptp(border, axis=0).max()) > _FLAT:
+    low, high = border.min(0).tolist(), border.max(0).tolist()
+    if max(h - v for h, v in zip(high, low, strict=True)) > _FLAT:
         return None
-    return tuple(int(v) for v in np.median(border, axis=0))
+    return tuple(low if low == high else border.mean(0).round().astype(int).tolist())
