@@ -18,7 +18,7 @@ from landsight.studio.recipe import Recipe
 from landsight.studio.train import mlflow
 from landsight.studio.train.curves import look_names, write_curves
 from landsight.studio.train.followers import followers
-from landsight.studio.train.history import read_rows, training_seconds
+from landsight.studio.train.history import elapsed, read_rows
 from landsight.studio.train.loop import Event, StopTraining, Trainer
 from landsight.studio.train.run import train
 from landsight.studio.train.tensorboard import Events, tag_of
@@ -91,7 +91,7 @@ def test_rows_and_time_over_a_resume(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("epoch,step,seconds,top\n1,1,10,\n2,2,20,0.5\n3,3,5,\n4,4,9,\n", encoding="utf-8")
     rows = read_rows(tmp_path)
     assert rows[0] == {"epoch": 1.0, "step": 1.0, "seconds": 10.0}
-    assert training_seconds(rows) == 29.0
+    assert elapsed(rows) == [10.0, 20.0, 25.0, 29.0]
     (tmp_path / "metrics.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(DataError, match="not what training writes"):
         read_rows(tmp_path)

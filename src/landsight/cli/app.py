@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "resume": ("landsight.cli.resume:resume", "Go on with a training run (needs the studio extra)."),
     "tune": ("landsight.cli.tune:tune", "Search for a better recipe (needs the studio extra)."),
     "evaluate": ("landsight.cli.evaluate:evaluate", "Measure a trained network (needs the studio extra)."),
+    "compare": ("landsight.cli.compare:compare", "Tell which of several runs is better (needs the studio extra)."),
     "describe": ("landsight.cli.describe:describe", "Show what a network is, layer by layer (needs the studio extra)."),
     "export": ("landsight.cli.export:export", "Turn a training run into a bundle (needs the studio extra)."),
 }

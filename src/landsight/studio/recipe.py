@@ -281,6 +281,18 @@ def to_toml(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
+def flat(recipe: Recipe) -> dict[str, Any]:
+    """Every field as "section.key" -> value; a table of losses stays one value."""
+    found: dict[str, Any] = {}
+    for item in dataclasses.fields(Recipe):
+        section = getattr(recipe, item.name)
+        if dataclasses.is_dataclass(section):
+            found |= {f"{item.name}.{f.name}": getattr(section, f.name) for f in dataclasses.fields(section)}
+        else:
+            found[item.name] = section
+    return found
+
+
 def read_tree(path: Path) -> dict[str, Any]:
     """A recipe file as parsed TOML, not yet checked. Raises: RecipeError when it cannot be opened or is not TOML."""
     try:

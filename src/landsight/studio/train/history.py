@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from landsight.errors import DataError
@@ -36,14 +37,16 @@ def figures(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in PLACE}
 
 
-def training_seconds(rows: list[Row]) -> float:
-    """Time spent in all, over interruptions: "seconds" counts from the start of a process, so it falls where a run was resumed."""
+def elapsed(rows: Sequence[Row]) -> list[float]:
+    """Seconds of training up to the end of each epoch, over interruptions: where "seconds" falls, it began anew with another process."""
+    found: list[float] = []
     total = before = 0.0
     for row in rows:
         seconds = row.get("seconds", before)
         total += seconds - before if seconds >= before else seconds
         before = seconds
-    return total
+        found.append(total)
+    return found
 
 
 def _numbers(row: dict[str, str]) -> Row:

@@ -6,7 +6,6 @@ resumed run goes on under the same id, and epochs that the server missed are tol
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import time
@@ -17,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from landsight.errors import UsageError
-from landsight.studio.recipe import Recipe
+from landsight.studio.recipe import Recipe, flat
 from landsight.studio.train.checkpoint import write_atomic
 from landsight.studio.train.history import Row, figures, read_rows
 from landsight.studio.train.loop import Event, Trainer
@@ -75,7 +74,7 @@ def start(run: Path, recipe: Recipe) -> None:
         client = mlflow.MlflowClient(tracking_uri=uri)
         made = client.create_run(_experiment(client), tags=_tags(run), run_name=run.resolve().name)
         link = {"tracking_uri": uri, "run_id": made.info.run_id, "epoch": 0}
-        parameters = [mlflow.entities.Param(key, value) for key, value in flat(recipe)]
+        parameters = [mlflow.entities.Param(key, value) for key, value in parameters_of(recipe)]
         for first in range(0, len(parameters), _AT_ONCE):
             client.log_batch(link["run_id"], params=parameters[first : first + _AT_ONCE])
         _save(run, link)
@@ -107,17 +106,11 @@ def add_artefacts(run: Path) -> bool:
     return True
 
 
-def flat(recipe: Recipe) -> Iterator[tuple[str, str]]:
+def parameters_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Every field of a recipe as ("section.key", its TOML text), cut to the length that MLflow takes."""
-    for item in dataclasses.fields(recipe):
-        section = getattr(recipe, item.name)
-        if not dataclasses.is_dataclass(section):
-            yield item.name, str(section)
-            continue
-        for field in dataclasses.fields(section):
-            value = getattr(section, field.name)
-            text = value if isinstance(value, str) else "" if value is None else toml_value(value)
-            yield f"{item.name}.{field.name}", text[:_VALUE_LENGTH]
+    for key, value in flat(recipe).items():
+        text = value if isinstance(value, str) else "" if value is None else toml_value(value)
+        yield key, text[:_VALUE_LENGTH]
 
 
 def _log_row(link: dict[str, Any], row: Row) -> None:

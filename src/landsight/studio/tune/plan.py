@@ -74,15 +74,5 @@ def _differences(ours: StudyPlan, kept: StudyPlan) -> Iterator[tuple[str, Any, A
 
 def recipe_differences(one: Recipe, other: Recipe) -> dict[str, tuple[Any, Any]]:
     """Field by field: "section.key" -> (value in one, value in the other), where they differ."""
-    left, right = _fields(one), _fields(other)
+    left, right = recipes.flat(one), recipes.flat(other)
     return {key: (left[key], right[key]) for key in left if left[key] != right[key]}
-
-
-def _fields(recipe: Recipe) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for section, value in asdict(recipe).items():
-        if isinstance(value, Mapping):
-            found |= {f"{section}.{key}": item for key, item in value.items()}
-        else:
-            found[section] = value
-    return found
