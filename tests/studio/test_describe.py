@@ -17,6 +17,8 @@ from landsight.studio.describe import describe
 from landsight.studio.describe_onnx import describe_onnx
 from landsight.studio.describe_source import open_subject
 from landsight.studio.nets import table
+from landsight.studio.onnx_export import write_int8
+from landsight.studio.onnx_graph import halve_weights
 
 
 def shapes(net: nn.Module, image: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -193,7 +195,7 @@ class Small(nn.Module):
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("onnx") / "small.onnx"
     with pytest.warns():  # the exporter says of itself that it is the older one
-        torch.onnx.export(Small().eval(), (torch.zeros(1, 3, 32, 32),), path, input_names=["image"], output_names=["logits"], dynamic_axes={"image": {0: "n", 2: "h", 3: "w"}}, dynamo=False)  # fmt: skip
+        torch.onnx.export(Small().eval(), (torch.zeros(1, 3, 32, 32),), path, input_names=["image_nchw"], output_names=["logits"], dynamic_axes={"image_nchw": {0: "n", 2: "h", 3: "w"}}, dynamo=False)  # fmt: skip
     return path
 
 
@@ -205,6 +207,18 @@ def test_a_file_of_onnx_says_the_same_as_the_network(model: Path) -> None:
     convolutions = [[x.field for x in found.layers if x.kind in ("Conv", "Conv2d", "Gemm", "Linear", "MaxPool", "MaxPool2d")] for found in (ours, theirs)]  # fmt: skip
     assert convolutions[0] == convolutions[1]
     assert theirs.totals.trainable is None
+
+
+def test_halves_and_quantised_files_have_the_same_parameters(model: Path, tmp_path: Path) -> None:
+    """A weight is one parameter however it is stored; scales and zero points are none."""
+    plain = describe_onnx(model, (3, 32, 32)).totals
+    batches = iter([np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype(np.float32)])
+    write_int8(model, tmp_path / "int8.onnx", batches)
+    (tmp_path / "halves.onnx").write_bytes(model.read_bytes())
+    halve_weights(tmp_path / "halves.onnx")
+    for name in ("int8", "halves"):
+        found = describe_onnx(tmp_path / f"{name}.onnx", (3, 32, 32)).totals
+        assert (found.parameters, found.multiply_adds) == (plain.parameters, plain.multiply_adds)
 
 
 def test_onnx_that_cannot_be_described(model: Path, tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from landsight.answer.model import Model
 from landsight.answer.replay import verify
 from landsight.answer.tag import TagAnswer
 from landsight.bundle.load import load
-from landsight.errors import RecipeError
+from landsight.errors import RecipeError, UsageError
 from landsight.studio.calibrate import calibrate
 from landsight.studio.data.samples import Sample
+from landsight.studio.describe_report import measure_fields
+from landsight.studio.describe_source import open_subject
 from landsight.studio.engine import open_run
 from landsight.studio.evaluate import evaluate, read_part
 from landsight.studio.export import export
@@ -57,6 +59,15 @@ def run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def bundle(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thresholds learnt on the training part: 16 validation pictures are too few to say anything."""
+    trained = open_run(run)
+    assert calibrate(run, read_part(trained.recipe.data, "validation", trained.task.labels, run)) == {}
+    assert calibrate(run, read_part(trained.recipe.data, "train", trained.task.labels, run))
+    return export(run, tmp_path_factory.mktemp("bundles") / "tag").root
+
+
 def test_it_learns_and_every_figure_has_its_interval(run: Path) -> None:
     found = evaluate(run)
     assert set(found.metrics) == {"mean_average_precision", "micro_f1", "macro_f1", "exact_match"}
@@ -80,22 +91,33 @@ def test_the_table_of_predictions_says_what_was_missed(run: Path) -> None:
         assert float(row["mark"]) == pytest.approx(len(true & told) / len(either) if either else 1.0, abs=1e-5)
 
 
-def test_thresholds_are_learnt_on_validation_and_go_into_the_bundle(run: Path, pictures: Path, tmp_path: Path) -> None:
-    """16 validation pictures are too few to say anything; the training part is asked in this test."""
-    trained = open_run(run)
-    assert calibrate(run, read_part(trained.recipe.data, "validation", trained.task.labels, run)) == {}
-    learnt = calibrate(run, read_part(trained.recipe.data, "train", trained.task.labels, run))
-    assert len(learnt["thresholds"]) == 3
-    assert all(0 < t < 1 for t in learnt["thresholds"])
-    bundle = export(run, tmp_path / "bundle")
-    assert bundle.manifest.task == "tag"
-    assert bundle.manifest.calibration["thresholds"] == learnt["thresholds"]
-    report = verify(tmp_path / "bundle")
+def test_learnt_thresholds_go_into_the_bundle(run: Path, bundle: Path, pictures: Path, tmp_path: Path) -> None:
+    learnt = open_run(run).calibration["thresholds"]
+    assert len(learnt) == 3
+    assert all(0 < t < 1 for t in learnt)
+    manifest = load(bundle).manifest
+    assert manifest.task == "tag"
+    assert manifest.calibration["thresholds"] == learnt
+    report = verify(bundle)
     assert report.ok, report.problems()
     assert report.replays[0].photos == 4
-    same, from_bundle = evaluate(run).metrics, evaluate(tmp_path / "bundle", root=str(pictures_as_folders(pictures, tmp_path))).metrics
+    same, from_bundle = evaluate(run).metrics, evaluate(bundle, root=str(pictures_as_folders(pictures, tmp_path))).metrics
     assert same["mean_average_precision"].value > 0.9
     assert from_bundle["mean_average_precision"].n == 3
+
+
+def test_a_run_is_described_before_and_after_training(run: Path) -> None:
+    """The trained network's weights have moved, and with them what its units look at; 64 x 4 x 4 numbers lead to 3 labels."""
+    subject = open_subject(str(run))
+    assert subject.description.input == (3, 32, 32)
+    assert subject.description.layer("head").parameters == 1024 * 3 + 3
+    fields = measure_fields(subject)
+    assert list(fields.maps) == ["usage", "initialised", "trained"]
+    assert not np.allclose(fields.maps["initialised"].heat, fields.maps["trained"].heat)
+    again = measure_fields(subject)
+    assert all(np.array_equal(again.maps[name].heat, field.heat) for name, field in fields.maps.items())
+    with pytest.raises(UsageError, match="--set"):
+        open_subject(str(run), settings=("net.width=2",))
 
 
 def pictures_as_folders(pictures: Path, where: Path) -> Path:
@@ -112,11 +134,10 @@ def pictures_as_folders(pictures: Path, where: Path) -> Path:
     return root
 
 
-def test_a_bundle_tells_all_labels_and_none(run: Path, pictures: Path, tmp_path: Path) -> None:
-    export(run, tmp_path / "bundle")
+def test_a_bundle_tells_all_labels_and_none(bundle: Path, pictures: Path) -> None:
     truths = {r["file"]: set(filter(None, r["labels"].split("|"))) for r in csv.DictReader((pictures / "labels.csv").read_text().splitlines())}  # fmt: skip
     files = sorted(pictures.glob("*.png"))[:40]
-    with Model(tmp_path / "bundle") as model:
+    with Model(bundle) as model:
         lines = [p.to_line() for p in model.predict_many(files)]
     told = [{label["label"] for label in line["labels"]} for line in lines]
     right = [says == truths[Path(line["path"]).name] for line, says in zip(lines, told, strict=True)]
@@ -124,7 +145,7 @@ def test_a_bundle_tells_all_labels_and_none(run: Path, pictures: Path, tmp_path:
     assert {line["outcome"] for line in lines} == {"answered", "unknown"}
     assert all((line["outcome"] == "unknown") == (not says) for line, says in zip(lines, told, strict=True))
     assert all(len(line["candidates"]) == 3 for line in lines)
-    assert load(tmp_path / "bundle").root.joinpath("card.md").read_text().count("asked on its own") == 1
+    assert (bundle / "card.md").read_text().count("asked on its own") == 1
 
 
 def random_tables(n: int, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -155,7 +155,9 @@ class _Reader:
             for name in node.input:
                 self.seen[name] = number
             known = [name for name in node.input if name in self.nodes]
-            stored = [origin for name in node.input for origin in self.origin.get(name, ())]
+            # Scales and zero points of quantisation are no weights.
+            told = node.input[:1] if node.op_type in ("QuantizeLinear", "DequantizeLinear") else node.input
+            stored = [origin for name in told for origin in self.origin.get(name, ())]
             if not known:
                 for name in node.output:
                     self.origin[name] = stored
@@ -189,12 +191,13 @@ class _Reader:
         self.rows.append(_Row(_layer_name(node), node.op_type, shape, own, work, made))
 
     def _is_weight(self, name: str) -> bool:
-        """A stored tensor of learnt numbers: not a shape, an axis, a scale of quantisation or the bound of a clip."""
+        """A stored tensor of learnt numbers, quantised ones too: not a shape, an axis or the bound of a clip."""
         import onnx
 
         tensor = self.constants.get(name)
         kinds = onnx.TensorProto
-        return tensor is not None and bool(tensor.dims) and tensor.data_type in (kinds.FLOAT, kinds.FLOAT16, kinds.BFLOAT16, kinds.DOUBLE, kinds.INT8)  # fmt: skip
+        learnt = (kinds.FLOAT, kinds.FLOAT16, kinds.BFLOAT16, kinds.DOUBLE, kinds.INT8, kinds.UINT8, kinds.INT32)
+        return tensor is not None and bool(tensor.dims) and tensor.data_type in learnt
 
     def _made(
         self, node: Any, attributes: Mapping[str, Any], known: list[str], shapes: list[tuple[int, ...]], shape: tuple[int, ...]
