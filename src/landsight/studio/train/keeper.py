@@ -27,6 +27,9 @@ from landsight.studio.train.environment import circumstances
 from landsight.studio.train.loop import DivergedError, Event, Trainer
 from landsight.studio.train.watch import Watch
 
+#: Seconds between checkpoints within an epoch; there is one at the end of each epoch anyway.
+SAVE_EVERY_S = 300.0
+
 
 class NotSaved(LandsightError):  # noqa: N818 (says a state, as the messages do)
     """A checkpoint could not be written; the one before it is whole."""
@@ -37,7 +40,7 @@ class Keeper:
     """Listener that looks, writes and saves. ``latest``: the last look at each subset (subset -> figure -> Metric).
 
     ``asked``: the recipe as it was given, before a batch size or a number of epochs was chosen; ``notes``: what was done to the run since.
-    Of several processes the first looks and writes; the others learn what came of it. ``every_s``: seconds between checkpoints within an epoch.
+    Of several processes the first looks and writes; the others learn what came of it.
     """
 
     out: Path
@@ -47,7 +50,6 @@ class Keeper:
     rows: list[dict[str, Any]] = field(default_factory=list)
     latest: dict[str, dict[str, Metric]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    every_s: float = 300.0
     _untold: list[str] = field(default_factory=list)
     _looked_at: int = -1
     _saved: tuple[int, str] = (-1, "")
@@ -56,7 +58,7 @@ class Keeper:
     def __call__(self, event: Event, trainer: Trainer) -> None:
         if event is Event.START and self._saved[0] < 0:
             self._save(trainer)  # from here on a run can be gone on with
-        elif event is Event.STEP and trainer.step % trainer.plan.per_epoch and time.monotonic() - self._saved_s > self.every_s:
+        elif event is Event.STEP and trainer.step % trainer.plan.per_epoch and time.monotonic() - self._saved_s > SAVE_EVERY_S:
             self._save(trainer)
         elif event is Event.EPOCH:
             self.record(trainer, is_look=is_look_at_end_of(trainer.epoch, len(trainer.plan.sides), trainer.recipe.train.evaluate_every))

@@ -16,10 +16,12 @@ class Stops:
             return
         if trainer.ended:
             raise StopTraining(trainer.ended)
+        if trainer.step == trainer.plan.steps:
+            return
         limit = trainer.recipe.train.early_stop
         if event in (Event.START, Event.EPOCH) and limit and trainer.watch.looks_since_best >= limit:
             raise StopTraining(EARLY_STOP)
         seconds = 60 * trainer.recipe.train.minutes
         # A last look comes after the end, so it must fit in too.
-        if seconds and trainer.times.spent + trainer.times.look_s() >= seconds and trainer.step < trainer.plan.steps:
+        if seconds and trainer.times.spent + trainer.times.look_s() >= seconds:
             raise StopTraining(TIME_UP)
