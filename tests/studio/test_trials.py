@@ -81,8 +81,8 @@ def test_first_batches_are_those_of_training(folder: Path, tmp_path: Path) -> No
     write_first_batches(views, prepared.trainer, tmp_path / first_batches.NAME)
     assert torch.equal(state, torch.random.get_rng_state())
     picture = _opened(tmp_path / first_batches.NAME)
-    # 32 pictures of 32 px, three times as large, 8 in a row; the first is the mixed view of the first address.
-    assert picture.shape == (4 * (96 + 16 + 8) + 8, 8 * (96 + 8) + 8, 3)
+    # 32 pictures of 32 px, three times as large, 8 in a row, two lines below each; the first is the mixed view of the first address.
+    assert picture.shape == (4 * (96 + 2 * 15 + 8) + 8, 8 * (96 + 8) + 8, 3)
     seen: list[torch.Tensor] = []
     prepared.trainer.net.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
     take_step(prepared.trainer, iter(batches(views, prepared.trainer.plan)), False)

@@ -22,7 +22,7 @@ NAME = "views.png"
 _PICTURES, _COLUMNS = 32, 8
 #: Tiles are enlarged by whole numbers to at least the one, and shrunk to at most the other.
 _LEAST_PX, _MOST_PX = 84, 136
-_GAP, _CAPTION, _FONT_PX = 8, 16, 11
+_GAP, _CAPTION, _FONT_PX = 8, 15, 11
 _PAPER, _INK = (250, 250, 248), (52, 57, 63)
 
 
@@ -38,7 +38,7 @@ def write_first_batches(views: TrainingViews, trainer: Trainer, path: Path) -> N
 
 
 def _of_step(views: TrainingViews, trainer: Trainer, step: int) -> list[tuple[ImageU8, str]]:
-    """Pictures and captions of the first part of a step."""
+    """Pictures and captions of the first part of a step; of a mixed picture the caption has a line for each of the two."""
     addresses = trainer.plan.part(step, 0)
     samples = views.samples
     images = collate([views[address] for address in addresses]).image_nhwc_u8.permute(0, 3, 1, 2)
@@ -50,7 +50,7 @@ def _of_step(views: TrainingViews, trainer: Trainer, step: int) -> list[tuple[Im
     if mixed.other is not None:
         images = mixed.image.round().to(torch.uint8)
         partners = mixed.other["row"].tolist()
-        names = [f"{mixed.share:.0%} {name} + {names[other]}" for name, other in zip(names, partners, strict=True)]
+        names = [f"{mixed.share:.0%} {name}\n{1 - mixed.share:.0%} {names[other]}" for name, other in zip(names, partners, strict=True)]
     return list(zip(images.permute(0, 2, 3, 1).numpy(), names, strict=True))
 
 
@@ -62,14 +62,16 @@ def _name(samples: Samples, index: int) -> str:
 def _png(tiles: list[tuple[ImageU8, str]]) -> bytes:
     images = [_tile(image) for image, _ in tiles]
     width, height = images[0].size
-    cell_w, cell_h = max(width, _LEAST_PX) + _GAP, height + _CAPTION + _GAP
+    caption = _CAPTION * (1 + max(name.count("\n") for _, name in tiles))
+    cell_w, cell_h = max(width, _LEAST_PX) + _GAP, height + caption + _GAP
     columns = min(_COLUMNS, len(images))
     canvas = Image.new("RGB", (columns * cell_w + _GAP, -(-len(images) // columns) * cell_h + _GAP), _PAPER)
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(_FONT_PX)
     for number, (image, (_, name)) in enumerate(zip(images, tiles, strict=True)):
         x, y = _GAP + number % columns * cell_w, _GAP + number // columns * cell_h
         canvas.paste(image, (x, y))
-        pen.text((x, y + height + 2), _fitting(name, cell_w - 4, font), fill=_INK, font=font)
+        for line, text in enumerate(name.split("\n")):
+            pen.text((x, y + height + 2 + line * _CAPTION), _fitting(text, cell_w - 4, font), fill=_INK, font=font)
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG")
     return buffer.getvalue()
