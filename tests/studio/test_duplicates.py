@@ -28,8 +28,8 @@ def scene(seed: int, size: tuple[int, int] = (240, 180)) -> Image.Image:
     total = np.zeros((size[1], size[0], 3))
     for cells in (3, 6, 12, 24, 48):
         noise = Image.fromarray(rng.integers(0, 256, (cells, cells, 3)).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
-        total += (np.asarray(noise, np.float64) - 128) / cells**0.7
-    return Image.fromarray(np.clip(128 + total * 1.5, 0, 255).astype(np.uint8))
+        total += (np.asarray(noise, np.float64) - 128) / cells
+    return Image.fromarray(np.clip(128 + total * 2.5, 0, 255).astype(np.uint8))
 
 
 def through_jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -40,7 +40,7 @@ def through_jpeg(image: Image.Image, quality: int) -> Image.Image:
 
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "same": lambda i: i,
-    "crop": lambda i: i.crop((3, 15, 3 + round(0.9 * i.width), 15 + round(0.9 * i.height))),
+    "crop": lambda i: i.crop((i.width // 50, i.height // 12, i.width // 50 + i.width * 9 // 10, i.height // 12 + i.height * 9 // 10)),
     "jpeg": lambda i: through_jpeg(i, 50),
     "mirror": lambda i: i.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "brighter": lambda i: ImageEnhance.Brightness(i).enhance(1.25),

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "places": ("landsight.cli.places:places", "Name the country and city of a coordinate."),
     "verify": ("landsight.cli.verify:verify", "Check that a bundle is whole and answers as it was trained."),
     "doctor": ("landsight.cli.doctor:doctor", "Show what is installed, and measure which runtime is fastest."),
+    "data": ("landsight.cli.data:data", "Check, describe and split labelled pictures (needs the studio extra)."),
     "train": ("landsight.cli.train:train", "Train a network as a recipe says (needs the studio extra)."),
     "resume": ("landsight.cli.resume:resume", "Go on with a training run (needs the studio extra)."),
     "tune": ("landsight.cli.tune:tune", "Search for a better recipe (needs the studio extra)."),

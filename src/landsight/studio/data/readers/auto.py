@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from landsight.errors import DataError
 from landsight.studio.data.readers import Reader, csv, folder, idx
+from landsight.studio.data.readers.parts import folder_of
 from landsight.studio.recipe import DataRecipe
 
 
 def from_recipe(recipe: DataRecipe) -> Reader:
     """A table when the recipe names one or ``labels.csv`` is there; idx files; else a folder a class. Raises: DataError no_folder."""
-    root = Path(os.path.expandvars(recipe.root)).expanduser()
+    root = folder_of(recipe.root)
     if not root.is_dir():
         raise DataError(
             "no_folder",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from landsight.bundle.placed import PLACES_NAME
 from landsight.errors import DataError
-from landsight.studio.data.readers.parts import fixed_labels, part_of
+from landsight.studio.data.readers.parts import fixed_labels, folder_of, part_of
 from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.random import number_of
 from landsight.studio.recipe import DataRecipe
@@ -52,7 +52,7 @@ class CsvReader:
 
     def __init__(self, recipe: DataRecipe) -> None:
         self.recipe = recipe
-        self.root = Path(os.path.expandvars(recipe.root)).expanduser()
+        self.root = folder_of(recipe.root)
         if not self.root.is_dir():
             raise DataError("no_folder", f"The data folder does not exist: received {self.root}.", "Set data.root to the pictures' folder.")
         self.table = _table(self.root, recipe.labels_file)

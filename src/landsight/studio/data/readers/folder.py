@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from landsight.errors import DataError
-from landsight.studio.data.readers.parts import part_of
+from landsight.studio.data.readers.parts import folder_of, part_of
 from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.random import number_of
 from landsight.studio.recipe import DataRecipe
@@ -21,7 +20,7 @@ class FolderReader:
     """Reads ``root/split/class/file``. ``root`` may hold environment variables ($NAME) and ~."""
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(os.path.expandvars(str(root))).expanduser()
+        self.root = folder_of(root)
         if not self.root.is_dir():
             raise DataError(
                 "no_folder", f"The data folder does not exist: received {self.root}.", "Set data.root to a folder with one folder a class."

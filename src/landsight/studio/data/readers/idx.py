@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import io
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from landsight.errors import DataError
-from landsight.studio.data.readers.parts import fixed_labels
+from landsight.studio.data.readers.parts import fixed_labels, folder_of
 from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.random import number_of
 from landsight.studio.recipe import DataRecipe
@@ -91,7 +90,7 @@ class IdxReader:
 
 def from_recipe(recipe: DataRecipe) -> IdxReader:
     """See readers.READERS."""
-    return IdxReader(Path(os.path.expandvars(recipe.root)).expanduser())
+    return IdxReader(folder_of(recipe.root))
 
 
 def is_idx(root: Path) -> bool:

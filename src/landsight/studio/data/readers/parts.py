@@ -1,8 +1,10 @@
-"""What people call the parts of a data set."""
+"""What readers share: what people call the parts of a data set, the order of labels, the root."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from landsight.errors import DataError
 from landsight.studio.resolve import nearest
@@ -35,3 +37,9 @@ def fixed_labels(found: Iterable[str], labels: Sequence[str] | None, where: str)
     if len(names) < 2:
         raise DataError("no_classes", f"{where} has {len(names)} class(es): received {list(names)}.", "Give at least two.")
     return names
+
+
+def folder_of(root: str | Path) -> Path:
+    """The folder that data.root names; environment variables and ~ are filled in, unless a folder has exactly that name."""
+    literal = Path(root)
+    return literal if literal.is_dir() else Path(os.path.expandvars(str(root))).expanduser()
