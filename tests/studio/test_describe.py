@@ -13,12 +13,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from landsight.errors import BundleError, RecipeError, UsageError
+from landsight.photo.prepare import Preparation
 from landsight.studio.describe import describe
 from landsight.studio.describe_onnx import describe_onnx
 from landsight.studio.describe_source import open_subject
 from landsight.studio.nets import table
 from landsight.studio.onnx_export import write_int8
 from landsight.studio.onnx_graph import halve_weights
+from landsight.studio.recipe import NetRecipe
 
 
 def shapes(net: nn.Module, image: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -154,10 +156,11 @@ def test_every_net_of_the_table(name: str) -> None:
     side = 16 if name == "mlp" else 64
     subject = open_subject(name, image=(3, side, side), labels=7)
     found = subject.description
-    net = subject.nets()["initialised"].eval()
+    with torch.device("meta"):
+        net = table.build(NetRecipe(name=name, pretrained=False), 7, Preparation(side, side)).eval()
     assert found.totals.parameters == sum(p.numel() for p in net.parameters()) == sum(x.parameters for x in found.layers)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        outputs = net(torch.zeros(1, 3, side, side))
+        outputs = net(torch.zeros(1, 3, side, side, device="meta"))
     assert found.outputs == {key: tuple(value.shape[1:]) for key, value in outputs.items()}
     assert 2 * found.totals.multiply_adds == counter.get_total_flops()
     assert found.outputs["logits"] == (7,)
