@@ -75,7 +75,7 @@ def lines(axes: Any, rows: Sequence[Row], names: Mapping[str, str], **style: Any
 
 def look_names(rows: Sequence[Row]) -> list[str]:
     """Columns of looks that are shares right: higher is better, at most 1."""
-    return [n for n in _columns(rows) if n.endswith(("_top1", "_mean_per_class", "_accuracy", "_f1"))]
+    return [n for n in _columns(rows) if n.endswith(("_top1", "_mean_per_class", "_accuracy", "_f1", "_average_precision"))]
 
 
 def _loss_names(rows: Sequence[Row]) -> list[str]:
