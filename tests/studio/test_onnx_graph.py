@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from landsight.photo.prepare import Preparation
-from landsight.studio.nets.efficientnet_lite import EfficientNetLite0
+from landsight.studio.nets.efficientnet_lite import EfficientNetLite
 from landsight.studio.onnx_export import round_to_halves, write_fp32
 from landsight.studio.onnx_graph import fold_pads, halve_weights
 
@@ -59,7 +59,7 @@ def test_only_zero_padding_is_folded_and_the_numbers_stay(mode: str, value: floa
 
 def test_export_leaves_no_padding_and_nothing_unused(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net = EfficientNetLite0(4, dropout=0.0, norm_momentum=0.1)
+    net = EfficientNetLite(4, dropout=0.0, norm_momentum=0.1)
     write_fp32(net, Preparation(65, 48), tmp_path / "model.onnx", opset=18)
     graph = onnx.load(str(tmp_path / "model.onnx")).graph
     assert "Pad" not in {node.op_type for node in graph.node}

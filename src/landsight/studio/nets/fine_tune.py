@@ -8,7 +8,7 @@ from landsight.studio.recipe import NetRecipe
 
 #: Blocks that a pretrained EfficientNet keeps when the recipe says -1: what edges and colours look like is the same everywhere.
 PRETRAINED_KEPT = 5
-_PRETRAINED = ("pretrained", "efficientnet_lite0", "efficientnet_lite0_two_branch")
+_PRETRAINED = ("pretrained", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "efficientnet_lite0_two_branch")
 
 
 def frozen_blocks(recipe: NetRecipe) -> int:

@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from landsight.errors import DataError
-from landsight.studio.nets.efficientnet_lite import ConvNorm, EfficientNetLite0
+from landsight.studio.nets.efficientnet_lite import ConvNorm, EfficientNetLite
 
 #: The exporter names nodes by the module that made them: "/net/blocks.3/expand/conv/Conv".
 _CONV_NODE = re.compile(r"^/net/(?P<module>.+)/conv/Conv$")
 
 
 @torch.no_grad()
-def read_efficientnet_lite0(path: Path) -> EfficientNetLite0:
+def read_efficientnet_lite0(path: Path) -> EfficientNetLite:
     """The network in an ONNX file that export wrote, batch norms folded: each convolution has its weights, each norm only adds a bias.
 
     Raises: DataError when the file holds another network, or weights that are not fp32.
@@ -36,7 +36,7 @@ def read_efficientnet_lite0(path: Path) -> EfficientNetLite0:
     if len(heads) != 1:
         raise _foreign(path, f"it has {len(heads)} linear layers, not 1")
     try:
-        net = EfficientNetLite0(len(weights[heads[0].input[2]]), dropout=0.0, norm_momentum=0.05)
+        net = EfficientNetLite(len(weights[heads[0].input[2]]), dropout=0.0, norm_momentum=0.05)
         modules = dict(net.named_modules())
         missing = {name for name, module in modules.items() if isinstance(module, ConvNorm)}
         for node in graph.node:

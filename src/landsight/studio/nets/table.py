@@ -23,6 +23,8 @@ NETS: dict[str, str] = {
     "fcn": "landsight.studio.nets.fcn:build",
     "pretrained": "landsight.studio.nets.efficientnet_lite:build",
     "efficientnet_lite0": "landsight.studio.nets.efficientnet_lite:build",
+    "efficientnet_lite1": "landsight.studio.nets.efficientnet_lite:build",
+    "efficientnet_lite2": "landsight.studio.nets.efficientnet_lite:build",
     "efficientnet_lite0_two_branch": "landsight.studio.nets.two_branch:build",
 }
 _LAYERS = ("norm", "activation", "init", "width")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from landsight.errors import RecipeError
 from landsight.photo.prepare import Preparation
 from landsight.studio.nets import efficientnet_lite
-from landsight.studio.nets.efficientnet_lite import FEATURES, ConvNorm, EfficientNetLite0
+from landsight.studio.nets.efficientnet_lite import FEATURES, ConvNorm, EfficientNetLite
 from landsight.studio.nets.fine_tune import frozen_blocks
 from landsight.studio.nets.initialise import initialise_head
 from landsight.studio.nets.net import StagedNet, channels
@@ -44,7 +44,7 @@ class TwoBranch(StagedNet):
 
     def __init__(self, outputs: int, *, shared: int, dropout: float, norm_momentum: float, channels: int = 3) -> None:
         super().__init__()
-        tuned = EfficientNetLite0(outputs, dropout=dropout, norm_momentum=norm_momentum, channels=channels)
+        tuned = EfficientNetLite(outputs, dropout=dropout, norm_momentum=norm_momentum, channels=channels)
         kept = copy.deepcopy(tuned)
         if not 0 <= shared < len(tuned.blocks):
             raise RecipeError(
@@ -84,7 +84,7 @@ def build(recipe: NetRecipe, outputs: int, image: Preparation) -> TwoBranch:
     return net
 
 
-def from_branches(tuned: EfficientNetLite0, kept: EfficientNetLite0, *, shared: int) -> TwoBranch:
+def from_branches(tuned: EfficientNetLite, kept: EfficientNetLite, *, shared: int) -> TwoBranch:
     """Both networks in one: stem and shared blocks of ``tuned``, its head on its own half of the embedding, nothing on the other.
 
     Raises: RecipeError when the blocks to share differ.
