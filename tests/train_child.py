@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import resource as limits
 import signal
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
@@ -149,3 +150,28 @@ def _silent(line: str) -> None:
 def with_workers(recipe: Recipe, workers: int) -> Recipe:
     """The same with so many loader processes."""
     return replace(recipe, train=replace(recipe.train, workers=workers))
+
+
+def one_of_several(toml: str, out: Path, rank: int, count: int, port: int) -> None:
+    """What torchrun starts, without it: process ``rank`` of ``count``."""
+    lean()
+    os.environ |= {
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+    }  # fmt: skip
+    go_on(recipes.from_dict(_parsed(toml)), out, say=_silent)
+
+
+def in_children(count: int, *arguments: Any) -> list[int]:
+    """Exit codes of ``one_of_several`` in so many processes at once."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    children = [_CONTEXT.Process(target=one_of_several, args=(*arguments, rank, count, port)) for rank in range(count)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(120)
+        if child.exitcode is None:
+            child.kill()
+            child.join()
+    return [child.exitcode or 0 for child in children]

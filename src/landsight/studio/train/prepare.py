@@ -79,7 +79,7 @@ def make_trainer(
     net = table.build(recipe.net if is_new else resolved, len(task.labels), recipe.input)
     table.check_views(recipe.net, net, recipe.input, (side for side, _ in recipe.schedule.stages))
     if recipe.net.start and is_new:
-        say(start_from(net, Path(os.path.expandvars(recipe.net.start)).expanduser(), task))
+        say(start_from(net, recipe.net.name, Path(os.path.expandvars(recipe.net.start)).expanduser(), task))
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = processes.device()
     net.to(device)

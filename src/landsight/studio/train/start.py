@@ -13,8 +13,8 @@ from landsight.studio.tasks.task import Task
 
 
 @torch.no_grad()
-def start_from(net: StagedNet, run: Path, task: Task) -> str:
-    """Take the averaged weights of another run's last step into ``net``; returns a line that says what was taken.
+def start_from(net: StagedNet, name: str, run: Path, task: Task) -> str:
+    """Take the averaged weights of another run's last step into ``net``, which the recipe calls ``name``; returns a line that says what was taken.
 
     A label that both have keeps its row of the head; other rows stay new. Raises: DataError when ``run`` holds no checkpoint;
     RecipeError when its network is another one.
@@ -26,7 +26,7 @@ def start_from(net: StagedNet, run: Path, task: Task) -> str:
     body = {name for name in own if name not in head}
     if missing := sorted(body - fitting.keys()):
         raise RecipeError(
-            "bad_value", f"net.start: the network of {run} ({earlier.recipe.net.name}) has no {missing[0]} as this one ({type(net).__name__}) has.",
+            "bad_value", f"net.start: {run} holds a {earlier.recipe.net.name} and this is a {name}; it has no weights that fit {missing[0]}.",
             "Start from a run of the same network.",
         )  # fmt: skip
     if earlier.task.labels == task.labels and fitting.keys() >= head:
