@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundle_factory import COLOURS, draw_photo, make_bundle
+from foreign_factory import GIVEN, foreign
 
 #: Runs the verbs one after the other in one process and reports, for each, exit code and the third-party packages that are loaded.
 SCRIPT = """
@@ -68,6 +69,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, lis
         "sidecar": ["locate", "--bundle", str(bundle), "--write-sidecar", "-f", "csv", str(photo)],
         "predict": ["predict", str(bundle), "-f", "json", str(photo)],
         "doctor": ["doctor", "--bundle", str(bundle)],
+        "show": ["bundle", "show", str(bundle)],
         "train": ["train", str(folder)],
     }
     environment = {**os.environ, "LANDSIGHT_CACHE": str(folder / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -88,7 +90,7 @@ def test_help_loads_click_alone(report: dict) -> None:
     assert set(report["help"][1]) <= {"landsight", "click"}
 
 
-@pytest.mark.parametrize("verb", ["places", "only-gps", "verify", "locate", "sidecar", "predict", "doctor"])
+@pytest.mark.parametrize("verb", ["places", "only-gps", "verify", "locate", "sidecar", "predict", "doctor", "show"])
 def test_every_use_verb_works_without_torch_and_without_a_network(report: dict, verb: str) -> None:
     code, packages, output = report[verb]
     assert (code, "torch" in packages) == (0, False), output
@@ -122,3 +124,15 @@ def test_no_file_of_the_use_side_names_torch() -> None:
         if line.strip().startswith(("import torch", "from torch", "import landsight.studio", "from landsight.studio"))
     ]
     assert named == []
+
+
+def test_importing_a_model_needs_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(foreign())
+    (tmp_path / "labels.txt").write_text("red\ngreen\nblue\n")
+    verbs = {"import": ["bundle", "import", str(tmp_path / "net.onnx"), "--labels", str(tmp_path / "labels.txt"), *GIVEN]}
+    environment = {**os.environ, "LANDSIGHT_CACHE": str(tmp_path / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", SCRIPT, json.dumps(verbs)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    code, packages, output = json.loads(done.stdout)["import"]
+    assert (code, "torch" in packages) == (0, False), output

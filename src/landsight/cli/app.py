@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "compare": ("landsight.cli.compare:compare", "Tell which of several runs is better (needs the studio extra)."),
     "describe": ("landsight.cli.describe:describe", "Show what a network is, layer by layer (needs the studio extra)."),
     "export": ("landsight.cli.export:export", "Turn a training run into a bundle (needs the studio extra)."),
+    "bundle": ("landsight.cli.bundle:bundle", "Show a bundle, or make one of somebody else's model."),
 }
 
 

@@ -25,7 +25,7 @@ from landsight.errors import UsageError
     "--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run: the best checkpoint or the last."
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR", help="Where predictions, figures and pages are written. Default: into the run; for a bundle nowhere.")  # fmt: skip
-@click.option("--runtime", type=click.Choice(["onnxruntime", "openvino"]), default="onnxruntime", show_default=True, help="Of a bundle: what runs it.")  # fmt: skip
+@click.option("--runtime", type=click.Choice(["onnxruntime", "openvino"]), default=None, help="Of a bundle: what runs it. Default: onnxruntime, or the one that the bundle is for.")  # fmt: skip
 @click.option("--precision", default="fp32", show_default=True, metavar="NAME", help="Of a bundle: one of its precisions.")
 @click.option("--robustness", is_flag=True, help="Also corrupt the pictures (shift, rotation, scale, blur, noise, JPEG, downscaling, occlusion): what is lost.")  # fmt: skip
 @click.option("--sample", type=click.IntRange(min=1), default=500, show_default=True, metavar="N", help="At most so many pictures for --robustness.")  # fmt: skip

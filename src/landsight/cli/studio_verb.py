@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Final
@@ -12,12 +13,13 @@ from landsight.errors import UsageError
 _NEEDED: Final = ("torch", "safetensors", "sklearn", "onnx")
 
 
-def studio_module(name: str) -> ModuleType:
-    """Import ``landsight.studio.NAME``. Raises: UsageError with what to install when the studio extra is absent."""
-    missing = [package for package in _NEEDED if not _is_installed(package)]
+def studio_module(name: str, *, needed: Sequence[str] = _NEEDED) -> ModuleType:
+    """Import ``landsight.studio.NAME``. Raises: UsageError with what to install when something ``needed`` is absent."""
+    missing = [package for package in needed if not _is_installed(package)]
     if missing:
+        extra = "import" if needed != _NEEDED else "studio"
         raise UsageError(
-            "studio_missing", f"This needs {', '.join(missing)}, which is not installed.", "Run: pip install 'landsight[studio]'"
+            "studio_missing", f"This needs {', '.join(missing)}, which is not installed.", f"Run: pip install 'landsight[{extra}]'"
         )
     from importlib import import_module
 

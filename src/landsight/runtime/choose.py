@@ -57,23 +57,35 @@ class Timing:
 def candidates(bundle: Bundle) -> list[tuple[str, str]]:
     """Pairs of runtime and precision that the bundle allows, the default first; installed or not.
 
-    manifest.calibration["precisions_checked"] maps "openvino bf16" and the like to the points of top-1 lost against fp32.
+    manifest.calibration["runtimes"], where it is there, names the only runtimes that take the model (a TFLite model of somebody else is
+    OpenVINO's alone). manifest.calibration["precisions_checked"] maps "openvino bf16" and the like to the points of top-1 lost against fp32.
     """
-    allowed = [("onnxruntime", "fp32"), ("openvino", "fp32")]
+    only = bundle.manifest.calibration.get("runtimes")
+    runtimes = [name for name in RUNTIMES if not isinstance(only, list) or name in only] or list(RUNTIMES)
+    allowed = [(runtime, "fp32") for runtime in runtimes]
     checked = bundle.manifest.calibration.get("precisions_checked", {})
     for pair, loss in checked.items() if isinstance(checked, Mapping) else ():
         runtime, _, precision = str(pair).partition(" ")
         is_small = isinstance(loss, int | float) and loss <= MAX_LOSS_POINTS
         has_file = _FILE_OF.get(precision, precision) in bundle.manifest.precisions
-        if is_small and has_file and runtime in RUNTIMES and (runtime, precision) not in allowed:
+        if is_small and has_file and runtime in runtimes and (runtime, precision) not in allowed:
             allowed.append((runtime, precision))
     return allowed
 
 
-def make(bundle: Bundle, runtime: str = DEFAULT[0], precision: str = DEFAULT[1], *, threads: int | None = None) -> Engine:
-    """An engine of exactly this runtime and precision. Raises: RuntimeUnavailable, also when the processor has no such precision."""
+def make(bundle: Bundle, runtime: str | None = None, precision: str = DEFAULT[1], *, threads: int | None = None) -> Engine:
+    """An engine of exactly this runtime and precision; None: the first that the bundle allows.
+
+    Raises: RuntimeUnavailable, also when the processor has no such precision, or the bundle is not for this runtime.
+    """
+    allowed = [name for name, _ in candidates(bundle)]
+    runtime = runtime or allowed[0]
     if runtime not in RUNTIMES:
         raise RuntimeUnavailable("unknown_runtime", f"There is no runtime {runtime!r}.", f"Choose one of: {', '.join(RUNTIMES)}.")
+    if runtime not in allowed:
+        raise RuntimeUnavailable(
+            "other_runtime", f"The bundle {bundle.manifest.name} does not run in {runtime}.", f"Use: {', '.join(allowed)}."
+        )
     if runtime == "onnxruntime" and precision in _FILE_OF:
         raise RuntimeUnavailable(
             "unknown_precision", f"ONNX Runtime does not compute in {precision} here.", "Use openvino for it, or fp32."
@@ -102,7 +114,7 @@ def measure(bundle: Bundle, *, threads: int | None = None, seconds: float = 0.5)
         with suppress(RuntimeUnavailable):
             engines[runtime, precision] = make(bundle, runtime, precision, threads=threads)
     if not engines:
-        make(bundle, *DEFAULT, threads=threads)  # raises, and says why
+        make(bundle, threads=threads)  # raises, and says why
     p = bundle.manifest.input
     shape = (_BATCH, 3 if p.colour == "RGB" else 1, p.height, p.width)
     batch = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
@@ -170,7 +182,7 @@ def pick(bundle: Bundle, *, runtime: str | None = None, precision: str | None = 
         if runtime in (None, timing.runtime) and precision in (None, timing.precision):
             with suppress(RuntimeUnavailable):
                 return make(bundle, timing.runtime, timing.precision, threads=threads)
-    return make(bundle, runtime or _runtime_for(precision), precision or DEFAULT[1], threads=threads)
+    return make(bundle, runtime or _runtime_for(bundle, precision), precision or DEFAULT[1], threads=threads)
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -187,8 +199,8 @@ def cache_path(bundle: Bundle) -> Path:
     return cache_folder() / "choices" / f"{digest[:32]}.json"
 
 
-def _runtime_for(precision: str | None) -> str:
-    return "openvino" if precision in _FILE_OF else DEFAULT[0]
+def _runtime_for(bundle: Bundle, precision: str | None) -> str:
+    return "openvino" if precision in _FILE_OF else candidates(bundle)[0][0]
 
 
 def _seconds(engine: Engine, batch: NDArray[np.float32], wants: tuple[str, ...]) -> float:

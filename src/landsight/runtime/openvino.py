@@ -42,7 +42,7 @@ class OpenVinoEngine:
             ) from None
         try:
             with signal_stack_kept():
-                self._compiled, self.output_names = _compiled(openvino, (data, weights), _HINTS[precision], self._threads)
+                self._compiled, self.output_names, self._one_by_one = _compiled(openvino, (data, weights), _HINTS[precision], self._threads)
                 self._queue = openvino.AsyncInferQueue(self._compiled, self._threads)
             computed = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         except RuntimeUnavailable:
@@ -55,7 +55,7 @@ class OpenVinoEngine:
 
     def run(self, batch_nchw: NDArray[np.float32], wants: tuple[str, ...]) -> Outputs:
         """See runtime.engine.Engine."""
-        parts = pieces(check_batch(batch_nchw, wants, self.output_names))
+        parts = pieces(check_batch(batch_nchw, wants, self.output_names), one_by_one=self._one_by_one)
         ports = [self.output_names.index(name) for name in wants]
         rows: list[list[NDArray[np.float32]]] = [[] for _ in parts]
         try:
@@ -80,14 +80,15 @@ def _weights(model: Path | str | bytes) -> bytes:
     return read_model(Path(model).with_suffix(WEIGHTS_SUFFIX))
 
 
-def _compiled(openvino: Any, data: tuple[bytes, bytes], hint: str, threads: int) -> tuple[Any, tuple[str, ...]]:
-    """The compiled model and the names of its outputs, in order."""
+def _compiled(openvino: Any, data: tuple[bytes, bytes], hint: str, threads: int) -> tuple[Any, tuple[str, ...], bool]:
+    """The compiled model, the names of its outputs in order, and whether it takes one picture at a time."""
     core = openvino.Core()
     model = core.read_model(*data)
     if len(model.inputs) != 1:
         raise RuntimeUnavailable("model_refused", f"The model has {len(model.inputs)} inputs, one is expected.", "Export the bundle again.")
     shape = model.input(0).get_partial_shape()
-    if shape.rank.is_static and len(shape) == 4 and all(shape[i].is_static for i in (1, 2, 3)):
+    one_by_one = shape.rank.is_static and len(shape) == 4 and shape[0].is_static and shape[0].get_length() == 1
+    if not one_by_one and shape.rank.is_static and len(shape) == 4 and all(shape[i].is_static for i in (1, 2, 3)):
         values = int(np.prod([shape[i].get_length() for i in (1, 2, 3)]))
         # A fixed shape compiles to faster code; possible when pieces always have one picture.
         shape[0] = 1 if PIECE_VALUES // values <= 1 else -1
@@ -95,4 +96,4 @@ def _compiled(openvino: Any, data: tuple[bytes, bytes], hint: str, threads: int)
     # Asked before compiling: that drops operations which do nothing, and an output may then go by the name of what stood before them.
     names = tuple(output.get_any_name() for output in model.outputs)
     settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": threads}
-    return core.compile_model(model, "CPU", settings), names
+    return core.compile_model(model, "CPU", settings), names, one_by_one

@@ -19,11 +19,16 @@ from landsight.errors import RuntimeUnavailable
 PIECE_VALUES = 150_528
 
 
-def pieces(batch_nchw: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Views of the batch, in order. Shape: (n, c, h, w) -> pieces of (k, c, h, w), k >= 1."""
+def pieces(batch_nchw: NDArray[np.float32], *, one_by_one: bool = False) -> list[NDArray[np.float32]]:
+    """Views of the batch, in order. Shape: (n, c, h, w) -> pieces of (k, c, h, w), k >= 1; ``one_by_one``: k is 1."""
     n = len(batch_nchw)
-    size = max(1, PIECE_VALUES // max(1, batch_nchw[0].size))
+    size = 1 if one_by_one else max(1, PIECE_VALUES // max(1, batch_nchw[0].size))
     return [batch_nchw[start : start + size] for start in range(0, n, size)]
+
+
+def is_single(shape: Sequence[object]) -> bool:
+    """A model's input shape that allows one picture alone. Ours have a free batch axis; somebody else's may not."""
+    return len(shape) > 0 and shape[0] == 1
 
 
 def joined(names: Sequence[str], rows: Sequence[Sequence[NDArray[np.float32]]]) -> Mapping[str, NDArray[np.float32]]:

@@ -38,13 +38,13 @@ def evaluate(
     root: str | None = None,
     which: str = "best",
     out: Path | None = None,
-    runtime: str = "onnxruntime",
+    runtime: str | None = None,
     precision: str = "fp32",
     robustness: bool = False,
     sample: int = 500,
     say: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
-    """Measure a run folder (its checkpoint ``which``) or a bundle folder (in ``runtime`` and ``precision``) on a part of a data folder.
+    """Measure a run folder (its checkpoint ``which``) or a bundle folder (in ``runtime``, None: its first, and ``precision``) on a part of a data folder.
 
     ``root``: the data folder; a run knows its own, a bundle needs it. ``out``: where predictions-SPLIT.csv, evaluation-SPLIT.json,
     evaluation-SPLIT.html and looks.json go; a run's own folder by default, nowhere for a bundle.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from landsight.bundle.card import render_card
 from landsight.bundle.load import ARRAYS_NAME, Bundle, load
 from landsight.bundle.manifest import BundlePlace, Manifest, Metric
 from landsight.bundle.seal import seal
-from landsight.errors import DataError, PhotoError, UsageError, VerificationError
+from landsight.errors import DataError, PhotoError, VerificationError
 from landsight.photo.prepare import Preparation, normalise
 from landsight.runtime.engine import Engine
 from landsight.studio import int8
@@ -27,9 +25,10 @@ from landsight.studio.collect import prepared_pictures
 from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.engine import Trained, open_run
 from landsight.studio.evaluate import read_part
+from landsight.studio.folders import now, partial_folder
 from landsight.studio.onnx_export import write_fp32, write_int8
 from landsight.studio.onnx_graph import halve_weights
-from landsight.studio.parity import Parity, drawn, parity, require_equal, turned_pictures
+from landsight.studio.parity import Parity, drawn_photos, parity, require_equal, turned_pictures
 from landsight.studio.places import places_of
 from landsight.studio.random import generator
 
@@ -77,26 +76,6 @@ def export(
         names = _store_photos(partial / "photos", photos)
         _close(partial, manifest, trained.engine(), names)
     return load(out)
-
-
-@contextmanager
-def partial_folder(out: Path) -> Iterator[Path]:
-    """A folder that becomes ``out`` when the block ends well, and vanishes otherwise. Raises: UsageError when ``out`` exists."""
-    if out.exists():
-        raise UsageError("out_exists", f"{out} exists already.", "Give another folder, or remove it.")
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def now() -> str:
-    """For ``made``."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def require_parity(bundle: Bundle, engine: Engine, photos: Sequence[Path]) -> list[Parity]:
@@ -188,8 +167,3 @@ def _store_photos(folder: Path, photos: Sequence[Path]) -> list[str]:
     for stored, content in zip(names, contents, strict=True):
         (folder.parent / stored).write_bytes(content)
     return names
-
-
-def drawn_photos() -> list[bytes]:
-    """Four JPEG files that any bundle may carry, not square, the last one stored on its side."""
-    return [drawn(number, (320, 200 + 20 * number), 6 if number == 3 else 1) for number in range(4)]

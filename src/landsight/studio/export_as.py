@@ -11,10 +11,10 @@ from typing import Any, Final, cast
 from landsight.bundle.load import sha256_of
 from landsight.bundle.seal import files_under
 from landsight.studio.engine import Trained, open_run
-from landsight.studio.export import drawn_photos, now, partial_folder
+from landsight.studio.folders import now, partial_folder
 from landsight.studio.formats import FORMATS, Format
 from landsight.studio.onnx_export import INPUT
-from landsight.studio.parity import BATCHES, Parity, compare, require_equal, turned_pictures, worst_of
+from landsight.studio.parity import BATCHES, Parity, compare, drawn_photos, require_equal, turned_pictures, worst_of
 from landsight.studio.resolve import resolve
 
 MANIFEST_NAME: Final = "manifest.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def fold_pads(path: Path) -> int:
         _add_pads(node, [*begin[2:], *end[2:]])
         node.input[0] = pad.input[0]
         folded += 1
-    _drop_unused(graph)
+    drop_unused(graph)
     onnx.save(model, str(path))
     return folded
 
@@ -115,12 +116,26 @@ def _add_pads(node: Any, more: list[Any]) -> None:
     node.attribute.extend([*kept, helper.make_attribute("pads", [int(a) + int(b) for a, b in zip(before, more, strict=True)])])
 
 
-def _drop_unused(graph: Any) -> None:
-    """Leave out nodes whose outputs nobody reads, until there are none."""
+def drop_unused(graph: Any) -> None:
+    """Leave out nodes whose outputs nobody reads, until there are none; then constants that nobody reads."""
     while True:
-        read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+        read = set(_read_by(graph.node)) | {output.name for output in graph.output}
         kept = [node for node in graph.node if read.intersection(node.output)]
         if len(kept) == len(graph.node):
-            return
+            break
         del graph.node[:]
         graph.node.extend(kept)
+    tensors = [tensor for tensor in graph.initializer if tensor.name in read]
+    if len(tensors) < len(graph.initializer):
+        del graph.initializer[:]
+        graph.initializer.extend(tensors)
+
+
+def _read_by(nodes: Iterable[Any]) -> Iterator[str]:
+    """Names that nodes read, those that the bodies of branches and loops take from outside included."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                yield from _read_by(body.node)
+                yield from (output.name for output in body.output)

@@ -99,6 +99,11 @@ def drawn(number: int, size: tuple[int, int], orientation: int = 1) -> bytes:
     return buffer.getvalue()
 
 
+def drawn_photos() -> list[bytes]:
+    """Four JPEG files that any bundle may carry, not square, the last one stored on its side."""
+    return [drawn(number, (320, 200 + 20 * number), 6 if number == 3 else 1) for number in range(4)]
+
+
 def worst_of(row: Parity) -> Mapping[str, float]:
     """Rounded for a manifest."""
     return {name: float(f"{value:.2g}") for name, value in row.worst.items()}
