@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from landsight.studio.recipe import Recipe, load, to_toml
 from landsight.studio.train.history import read_rows
 from landsight.studio.tune.choose import Addressed
 from landsight.studio.tune.plan import plan_of
-from landsight.studio.tune.search import Effort, Tuned, WorkerError, tune
+from landsight.studio.tune.search import Effort, Tuned, WorkerError, starting_point, tune
 from landsight.studio.tune.space import Space, space_of
 from landsight.studio.tune.storage import WORKER, default_url, open_storage, shown
 from landsight.studio.tune.trial import suggest
@@ -278,3 +279,16 @@ def test_a_worker_that_fails_says_so(folder: Path, tmp_path: Path, monkeypatch: 
         tune(recipe, tmp_path / "s", space=_space(recipe), effort=Effort(4, workers=2), say=_silent)
     with pytest.raises(RecipeError, match="no epochs"):
         tune(tiny_recipe(folder, "schedule.stages=[]", "train.fit_head=true"), tmp_path / "t", space=_space(recipe), say=_silent)
+
+
+def test_a_folder_begins_with_the_recipe_that_train_would_choose_and_keeps_it(folder: Path, tmp_path: Path) -> None:
+    settings = ("schedule.stages=[[32,2]]",)
+    recipe, section = starting_point(folder, tmp_path, Effort(4, minutes=8.0, workers=2), settings, say=_silent)
+    assert section == {}
+    assert (recipe.data.root, recipe.schedule.stages, recipe.train.minutes) == (str(folder.resolve()), ((32, 2),), 0.0)
+    asked = json.loads((tmp_path / "chosen.json").read_text())["asked"]
+    assert asked["minutes"] == 4.0  # 8 minutes of 2 workers for 4 trials
+    (tmp_path / "trials").mkdir()
+    again, _ = starting_point(folder, tmp_path, Effort(4, minutes=99.0), settings, say=_silent)
+    assert again == recipe
+    assert json.loads((tmp_path / "chosen.json").read_text())["asked"] == asked

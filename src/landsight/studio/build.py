@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from landsight.bundle.load import Bundle, load, sha256_of
 from landsight.bundle.manifest import Metric
+from landsight.errors import UsageError
 from landsight.studio import recipe as recipes
 from landsight.studio.build_page import write_page
 from landsight.studio.calibrate import calibrate
@@ -33,12 +34,15 @@ from landsight.studio.survey import survey
 from landsight.studio.train.checkpoint import FILE, write_atomic
 from landsight.studio.train.distributed import is_first_process
 from landsight.studio.train.loop import Listener
+from landsight.studio.train.mlflow import add_artefacts
 from landsight.studio.train.run import Run, train
 from landsight.studio.train.schedule import with_epochs
 
 #: The one page, and what is already done, in the run folder.
 PAGE_NAME: Final = "report.html"
 _DONE_NAME: Final = "built.json"
+#: What was chosen for a folder, and what was asked for then.
+CHOSEN_NAME: Final = "chosen.json"
 
 Say = Callable[[str], None]
 
@@ -86,7 +90,7 @@ def _chosen(
     """The recipe, and why each thing in it was chosen. Of a run that has begun: what was chosen then, if nothing else is asked for now."""
     if source.is_file():
         return recipes.load(source, settings), ()
-    known = out / "chosen.json"
+    known = out / CHOSEN_NAME
     asked = {"source": str(source.resolve()), "minutes": minutes, "settings": list(settings)}
     if known.is_file() and (saved := json.loads(known.read_text(encoding="utf-8")))["asked"] == asked:
         return recipes.from_dict(saved["recipe"], settings), tuple((what, why) for what, why in saved["reasons"])
@@ -138,6 +142,7 @@ def finish(run: Run, reasons: Sequence[tuple[str, str]] = (), *, test: bool = Tr
     if sections or "explained" not in done:
         write_page(page, trained, run.metrics, tested=tested, bundle=loaded, reasons=reasons, sections=sections)
         _note(out, weights, done, explained=True)
+    _hand_on(out, say)
     return Built(run, tested, loaded, page)
 
 
@@ -145,6 +150,14 @@ def _test_part(data: DataRecipe, run: Path) -> bool:
     """Is there something to test on: the data's own part, or the one that was carved."""
     carved = run / "parts.csv"
     return "test" in open_reader(data).splits() or (carved.is_file() and "test" in carved.read_text("utf-8", "surrogateescape"))
+
+
+def _hand_on(out: Path, say: Say) -> None:
+    """Page and bundle go to MLflow as well, where the run is on it; they are safe here if that fails."""
+    try:
+        add_artefacts(out)
+    except UsageError as error:
+        say(str(error))
 
 
 def _done(out: Path, weights: str) -> dict[str, Any]:

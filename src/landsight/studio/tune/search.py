@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -78,9 +79,13 @@ def starting_point(
         tree = recipes.read_tree(source)
         section = tree.pop("tune", {})
         return recipes.from_dict(tree, settings), section
-    from landsight.studio.build import chosen  # brings export and evaluation along, which a search does not need
+    from landsight.studio.build import CHOSEN_NAME, chosen  # brings export and evaluation along, which a search does not need
 
-    minutes = effort.minutes * effort.workers / (effort.trials or TRIALS) if effort.minutes else TRIAL_MINUTES
+    known = out / CHOSEN_NAME
+    if known.is_file() and (out / "trials").is_dir():  # begun: with another time limit it goes on as well
+        minutes = json.loads(known.read_text(encoding="utf-8"))["asked"]["minutes"]
+    else:
+        minutes = effort.minutes * effort.workers / (effort.trials or TRIALS) if effort.minutes else TRIAL_MINUTES
     recipe, _ = chosen(source, out, minutes=minutes, settings=settings, say=say or _to_stderr)
     # Its epochs fit that time already; measuring again would give each trial another number of them.
     return replace(recipe, train=replace(recipe.train, minutes=0.0)), {}
