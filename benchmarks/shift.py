@@ -31,7 +31,7 @@ from landsight.studio.train.run import train
 NETS: dict[str, dict[str, Any]] = {
     "mlp": {"name": "mlp", "hidden": [400, 400]},
     "cnn": {"name": "cnn"},
-    "fcn": {"name": "fcn"},
+    "fcn": {"name": "fcn", "width": 0.25},
 }
 #: Of MNIST's 60,000 training pictures: the first to learn from, the last to validate with; of these so many are shifted.
 LEARN, VALIDATE, PICTURES = 12_000, 4_000, 2_000

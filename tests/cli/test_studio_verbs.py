@@ -69,3 +69,20 @@ def test_an_unknown_key_of_a_recipe_is_one_line(landsight: Landsight, labelled: 
     assert result.code == 2
     assert "batch" in result.err
     assert result.err.count("\n") == 1
+
+
+def test_evaluate_trains_a_recipe_again_for_folds(landsight: Landsight, labelled: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    tables: dict[str, list[str]] = {"data": [f"root = {json.dumps(str(labelled))}"]}
+    for setting in SETTINGS:
+        key, _, value = setting.partition("=")
+        section, _, name = key.partition(".")
+        tables.setdefault(section, []).append(f'{name} = "{value}"' if value == "cnn" else f"{name} = {value}")
+    recipe.write_text("\n".join(line for name, lines in tables.items() for line in (f"[{name}]", *lines)))
+    folds = landsight("evaluate", recipe, "--folds", "2", "-o", tmp_path / "folds")
+    assert folds.code == 0, folds.err
+    assert "top1 of 2 folds: mean" in folds.out and "n = 60" in folds.out
+    assert (tmp_path / "folds" / "folds.html").is_file()
+    for wrong in (("--folds", "2"), ("--folds", "2", "--learning-curve"), ()):
+        refused = landsight("evaluate", recipe, *wrong)
+        assert (refused.code, refused.err.count("\n")) == (2, 1), wrong
