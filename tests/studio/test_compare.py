@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,9 @@ def test_a_test_part_is_never_looked_at(runs: list[Path]) -> None:
         compare(runs, part="test", say=_silent)
     assert not (runs[0] / LOOKS_NAME).exists()
     (runs[0] / "predictions-test.csv").unlink()
+
+
+def test_every_name_in_a_run_folder_is_explained(runs: list[Path]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8").split("## MLflow")[0]
+    names = {re.sub("-(validation|test)", "-PART", p.name) + "/" * p.is_dir() for p in runs[1].iterdir()}
+    assert {name for name in names if f"`{name}`" not in page} == set()

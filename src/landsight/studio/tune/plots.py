@@ -121,6 +121,10 @@ def _slice(axes: Any, look: Look, dimension: Dimension, results: Results) -> Non
         axes.set_xlim(-0.5, len(dimension.choices) - 0.5)
     elif dimension.log:
         axes.set_xscale("log")
+        axes.set_xlim(dimension.low / 1.3, dimension.high * 1.3)
+    else:
+        margin = 0.06 * (dimension.high - dimension.low)
+        axes.set_xlim(dimension.low - margin, dimension.high + margin)
     axes.set_xlabel(dimension.key)
 
 
