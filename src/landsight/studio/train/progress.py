@@ -71,7 +71,9 @@ def _where(trainer: Trainer) -> str:
 
 def _how(trainer: Trainer) -> str:
     """Losses, rate, speed, time left."""
-    losses = " ".join(f"{name} {value:.4f}" for name, value in trainer.means().items())
+    means = trainer.means()
+    terms = means if len(means) > 2 else {name: value for name, value in means.items() if name == "loss"}  # one term is the loss itself
+    losses = " ".join(f"{name} {value:.4f}" for name, value in terms.items())
     step_s, left_s = trainer.times.step_s(trainer.side), _left_s(trainer)
     speed = f" {trainer.plan.pictures / step_s:.0f} pictures/s" if step_s else ""
     return f"{losses} rate {trainer.rate:.2e}{speed}" + ("" if left_s is None else f", {readable(left_s)} left")
