@@ -55,3 +55,15 @@ def test_a_blind_order_has_the_area_of_the_error_rate() -> None:
     perfect = reliability.risk_area(hits.astype(np.float64), hits)
     # Errors only at the end: sum over the last 800 of j / (3200 + j), a mean of about 0.0215.
     assert perfect.value == pytest.approx(0.0215, abs=0.003)
+
+
+def test_coverage_at_a_risk_has_an_interval() -> None:
+    rng = np.random.default_rng(1)
+    confidence = rng.random(2000)
+    hits = rng.random(2000) < confidence
+    # Right with probability c: of those above t a share (1 - t) / 2 is wrong, so 10 % wrong is reached at t = 0.8, 20 % at 0.6.
+    ten, twenty, none = reliability.coverages_at((0.1, 0.2, 0.0), confidence, hits)
+    assert ten.value == pytest.approx(0.2, abs=0.06)
+    assert twenty.value == pytest.approx(0.4, abs=0.06)
+    assert ten.low < ten.value < ten.high and ten.high - ten.low < 0.2
+    assert none.value < 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,3 +97,19 @@ def risk_area(confidence: Floats, hits: Bools) -> Metric:
     draws = [area(confidence[i], hits[i]) for i in (rng.integers(0, n, n) for _ in range(RESAMPLES // 4))]
     low, high = np.quantile(draws, [0.025, 0.975])
     return Metric(area(confidence, hits), float(low), float(high), n, "area under the risk-coverage curve, bootstrap")
+
+
+def coverages_at(risks: Sequence[float], confidence: Floats, hits: Bools) -> list[Metric]:
+    """For each of ``risks`` the share of pictures that can be answered with at most that share wrong (0: not even one), bootstrap intervals."""
+    rng = generator(0, "bootstrap coverage")
+    n = len(hits)
+
+    def coverages(confidence: Floats, hits: Bools) -> list[float]:
+        curve = risk_coverage(confidence, hits)
+        return [(curve.most_coverage(risk) or (0.0, 0.0))[0] for risk in risks]
+
+    draws = [coverages(confidence[i], hits[i]) for i in (rng.integers(0, n, n) for _ in range(RESAMPLES // 4))]
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    what = "share answered with at most {:g} wrong, bootstrap"
+    found = zip(risks, coverages(confidence, hits), low, high, strict=True)
+    return [Metric(value, float(a), float(b), n, what.format(risk)) for risk, value, a, b in found]

@@ -42,9 +42,10 @@ def report(answered: Answered) -> TaskReport:
     classes, pairs = per_class.class_figures(table, labels), per_class.confused_pairs(table, labels)
     bins, curve = reliability.calibration_curve(confidence, hits), reliability.risk_coverage(confidence, hits)
     area = reliability.risk_area(confidence, hits)
+    coverages = reliability.coverages_at(RISKS, confidence, hits)
     sections = [
         _summary(answered, int(hits.sum()), area), _confusion(table, labels, pairs), _mistakes(answered, hits, confidence), _classes(classes), _calibration(bins),
-        _risk(curve, area, float(1 - hits.mean())), *_decisions(answered.answers),
+        _risk(curve, area, coverages, float(1 - hits.mean())), *_decisions(answered.answers),
     ]  # fmt: skip
     figures = {
         "classes": [asdict(c) for c in classes],
@@ -53,7 +54,7 @@ def report(answered: Answered) -> TaskReport:
         "calibration": [asdict(b) for b in bins],
         "risk_coverage": {
             "area": asdict(area),
-            "at_risk": [_at_risk(curve, risk) for risk in RISKS],
+            "at_risk": [_at_risk(curve, risk, m) for risk, m in zip(RISKS, coverages, strict=True)],
             "at_coverage": [dict(zip(("coverage", "risk", "low", "high"), (c, *curve.at_coverage(c)), strict=True)) for c in COVERAGES],
         },
     }
@@ -159,17 +160,16 @@ def _draw_calibration(figure: Figure, look: Look, bins: list[Bin]) -> None:
     below.set_ylim(0)
 
 
-def _risk(curve: RiskCoverage, area: Metric, error: float) -> Section:
+def _risk(curve: RiskCoverage, area: Metric, coverages: list[Metric], error: float) -> Section:
     image = plot(
         lambda figure, look: _draw_risk(figure, look, curve), alt="Risk-coverage curve: share wrong against share answered.", size=(6.4, 3.8),
         caption="From left to right the network answers more and more, the surest pictures first. Band: 95 % Wilson interval.",
     )  # fmt: skip
     columns = [Column("at most wrong", True), Column("can be answered", True), Column("by answering from confidence", True)]
     rows: list[list[Entry]] = []
-    for risk in RISKS:
+    for risk, coverage in zip(RISKS, coverages, strict=True):
         found = curve.most_coverage(risk)
-        told: list[Entry] = [Cell("none", 0.0), "–"] if found is None else [Cell(percent(found[0]), found[0], found[0]), f"{found[1]:.3f}"]
-        rows.append([Cell(percent(risk), risk), *told])
+        rows.append([Cell(percent(risk), risk), share_cell(coverage), "–" if found is None else f"{found[1]:.3f}"])
     answered = [Column("answered", True), Column("of these wrong", True)]
     shares = [(c, *curve.at_coverage(c)) for c in COVERAGES]
     lines: list[list[Entry]] = [
@@ -193,9 +193,9 @@ def _draw_risk(figure: Figure, look: Look, curve: RiskCoverage) -> None:
     axes.set_ylim(0, max(1.0, 130 * float(risk.max())))
 
 
-def _at_risk(curve: RiskCoverage, risk: float) -> dict[str, Any]:
-    coverage, threshold = curve.most_coverage(risk) or (0.0, None)
-    return {"risk": risk, "coverage": coverage, "threshold": threshold}
+def _at_risk(curve: RiskCoverage, risk: float, coverage: Metric) -> dict[str, Any]:
+    found = curve.most_coverage(risk)
+    return {"risk": risk, "coverage": asdict(coverage), "threshold": found[1] if found else None}
 
 
 def _decisions(answers: list[ClassAnswer] | Any) -> list[Section]:
