@@ -33,8 +33,8 @@ CALIBRATION_NAME = "calibration.json"
 class TorchEngine:
     """Runs a network in float32 on the processor, in evaluation mode. Works on a copy: the network given may go on training.
 
-    Like the other engines it runs a batch in small pieces (runtime.pieces): half the time of 32 pictures at once (EfficientNet-Lite0, 192 px,
-    19 against 36 ms of one core each), and no picture's answer depends on which others come with it.
+    Like the other engines it runs a batch in small pieces (runtime.pieces): two thirds of the time of 32 pictures at once (EfficientNet-Lite0,
+    192 px: 24 against 36 ms of a core each), and a picture's answer hardly depends on which others come with it.
     """
 
     def __init__(self, net: StagedNet, weights: Mapping[str, Tensor] | None = None) -> None:
