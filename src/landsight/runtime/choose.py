@@ -37,7 +37,7 @@ RUNTIMES: Final[dict[str, tuple[str, str]]] = {
 }
 DEFAULT: Final = ("onnxruntime", "fp32")
 #: Points of top-1 that a faster precision may lose on the bundle's own check.
-MAX_LOSS_POINTS: Final = 0.2
+MAX_LOSS_POINTS: Final = 0.3
 #: Precisions that a runtime computes from the file of another.
 _FILE_OF: Final = {"bf16": "fp32"}
 _BATCH: Final = 16

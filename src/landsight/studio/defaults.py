@@ -110,6 +110,7 @@ def _timed(proposal: Proposal, survey: Survey, minutes: float, *, is_default: bo
     if is_pretrained and fit < _LEAST_TUNED:
         proposal.tree["schedule"] = {"stages": []}
         proposal.tree["net"] |= {"frozen_blocks": 0}
+        proposal.tree["export"] = {"int8": False}  # weighing it against fp32 would take longer than the training
         why = f"{survey.pictures} pictures at {rate:.0f} a second leave {fit} epochs in {time_given}"
         return Proposal(proposal.tree, (*proposal.reasons, ("only the last layer is fitted", why)))
     epochs = max(1, min(most, fit))
