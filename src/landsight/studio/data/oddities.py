@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from landsight.studio.data.survey import Seen
 
 _BOUND = 3.5
-#: Deviations are never taken for smaller than this: where nearly all pictures are of one size, the next size is not odd by that alone.
-_LEAST_LOG_DEVIATION = 0.12
+#: Deviations are never taken for smaller than this: where nearly all pictures are of one size, the next size is not odd by that alone; and a
+#: blurred picture has at most a third of the usual variance.
+_LEAST_DEVIATION, _LEAST_OF_SHARPNESS = 0.12, 0.35
 #: Grey levels of contrast below which a picture shows nothing.
 _EMPTY_CONTRAST = 6.0
 #: A size is odd only when fewer than this share of all pictures have about the same (logarithms within so much): a second common size is not.
@@ -23,11 +24,11 @@ _RARE, _ABOUT = 0.02, 0.3
 _SMALL_PX, _STRIP = 32, 3.0
 
 
-def modified_z(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(x - median) / (1.4826 * median absolute deviation), the deviation at least _LEAST_LOG_DEVIATION. Shape: (n,) -> (n,)."""
+def modified_z(values: NDArray[np.float64], least: float = _LEAST_DEVIATION) -> NDArray[np.float64]:
+    """(x - median) / (1.4826 * median absolute deviation), the deviation at least ``least``. Shape: (n,) -> (n,)."""
     middle = np.median(values)
     deviation = 1.4826 * np.median(np.abs(values - middle))
-    result: NDArray[np.float64] = (values - middle) / max(float(deviation), _LEAST_LOG_DEVIATION)
+    result: NDArray[np.float64] = (values - middle) / max(float(deviation), least)
     return result
 
 
@@ -37,7 +38,7 @@ def blurred(seen: Sequence[Seen], side_px: int) -> list[tuple[int, float]]:
     for small in (False, True):
         kind = [i for i, s in enumerate(seen) if s.contrast >= _EMPTY_CONTRAST and (max(s.size_px) < side_px) == small]
         if len(kind) >= 8:
-            z = modified_z(np.log([seen[i].sharpness + 1.0 for i in kind]))
+            z = modified_z(np.log([seen[i].sharpness + 1.0 for i in kind]), _LEAST_OF_SHARPNESS)
             found += [(i, float(v)) for i, v in zip(kind, z, strict=True) if v < -_BOUND]
     return sorted(found, key=lambda row: (row[1], row[0]))
 
