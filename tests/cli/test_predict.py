@@ -40,6 +40,7 @@ def test_what_else_it_may_be_stands_under_the_row() -> None:
         "label": "cat",
         "probability": 0.7,
         "candidates": candidates,
+        "values": [],
         "warnings": [],
         "error": None,
     }
@@ -56,7 +57,7 @@ def test_jsonl_csv_and_json_hold_the_same(landsight: Landsight, bundle: Path, ph
     assert [line["label"] for line in lines] == ["red_rock", "green_hill", None, None, "blue_bay"]
     assert json.loads(landsight("predict", bundle, photos, "-f", "json").out) == lines
     rows = list(csv.DictReader(io.StringIO(landsight("predict", bundle, photos, "-f", "csv", "-k", 2).out, newline="")))
-    assert list(rows[0]) == ["path", "outcome", "label", "probability", "known_probability", "candidates", "candidate_probabilities", "warnings", "error_code", "error_reason"]  # fmt: skip
+    assert list(rows[0]) == ["path", "outcome", "label", "probability", "known_probability", "candidates", "candidate_probabilities", "value_names", "values", "warnings", "error_code", "error_reason"]  # fmt: skip
     assert [row["label"] for row in rows] == ["red_rock", "green_hill", "", "", "blue_bay"]
     assert rows[0]["candidates"].count(";") == 1
     assert rows[2]["error_code"] == "damaged"

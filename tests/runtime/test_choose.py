@@ -15,7 +15,7 @@ from landsight.runtime.choose import Timing, cache_folder, cache_path, candidate
 from landsight.runtime.openvino import OpenVinoEngine
 
 CHECKED = {
-    "precisions_checked": {"openvino bf16": 0.1, "onnxruntime int8": 0.2, "openvino int8": 0.3, "tensorrt fp16": 0.0, "openvino int4": 0.0}
+    "precisions_checked": {"openvino bf16": 0.1, "onnxruntime int8": 0.2, "openvino int8": 0.31, "tensorrt fp16": 0.0, "openvino int4": 0.0}
 }
 
 
