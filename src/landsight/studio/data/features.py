@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from landsight.photo.prepare import ImageU8, Preparation, normalise
+from landsight.runtime.pieces import usable_cores
 from landsight.studio.nets.efficientnet_lite import ConvNorm, build
 from landsight.studio.recipe import NetRecipe
 from landsight.studio.train.optimise import uses_bf16
@@ -23,6 +24,8 @@ class FrozenFeatures:
     """Raises: ModuleNotFoundError when the package of weights is absent; see ``is_installed``."""
 
     def __init__(self) -> None:
+        # The workers that decode need the other half; threads that wait for a busy core burn it.
+        self._threads = max(1, usable_cores() // 2)
         self._type = torch.bfloat16 if uses_bf16("auto", torch.device("cpu")) else torch.float32
         net = build(NetRecipe(), 2, INPUT).eval()
         _fold(net)
@@ -36,8 +39,13 @@ class FrozenFeatures:
     def of(self, images_nhwc_u8: list[ImageU8]) -> NDArray[np.float32]:
         """Shape: prepared as INPUT says (n, 160, 160, 3) uint8 -> (n, 1280) float32."""
         batch = torch.from_numpy(normalise(np.stack(images_nhwc_u8), INPUT)).to(self._type).to(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            found: NDArray[np.float32] = self._net(batch)["embedding"].float().numpy()
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            with torch.inference_mode():
+                found: NDArray[np.float32] = self._net(batch)["embedding"].float().numpy()
+        finally:
+            torch.set_num_threads(before)
         return found
 
 
