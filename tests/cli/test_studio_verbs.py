@@ -35,13 +35,15 @@ def picture(*, seed: int, colour: tuple[int, int, int]) -> Image.Image:
     return Image.fromarray(patches.astype(np.uint8)).resize((70, 60), Image.Resampling.BICUBIC)
 
 
-def test_evaluate_measures_a_bundle(landsight: Landsight, bundle: Path, labelled: Path) -> None:
+def test_evaluate_measures_a_bundle(landsight: Landsight, bundle: Path, labelled: Path, tmp_path: Path) -> None:
     result = landsight("evaluate", bundle, "--data", labelled, "--format", "json")
     assert result.code == 0, result.err
     report = json.loads(result.out)
     assert report["metrics"]["top1"]["n"] == 9
     people = landsight("evaluate", bundle, "--data", labelled)
-    assert "n = 9" in people.out
+    assert "n = 9" in people.out and "page:" not in people.out
+    shown = landsight("evaluate", bundle, "--data", labelled, "--out", tmp_path / "out")
+    assert f"page: {tmp_path / 'out' / 'evaluation-test.html'}" in shown.out
     without = landsight("evaluate", bundle)
     assert (without.code, without.err.count("\n")) == (2, 1)
 

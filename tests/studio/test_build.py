@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from landsight.bundle.load import load
 from landsight.errors import DataError
 from landsight.studio.build import build
+from landsight.studio.build_page import write_page
 from landsight.studio.defaults import propose
+from landsight.studio.engine import open_run
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.survey import Survey, survey
 
@@ -42,7 +45,23 @@ def test_a_folder_alone_becomes_a_tested_bundle_and_a_page(run: Path) -> None:
     manifest = json.loads((run / "bundle/bundle.json").read_text())
     assert manifest["metrics"]["top1"]["n"] >= 9
     page = (run / "report.html").read_text()
-    assert "What was chosen" in page and "landsight predict" in page and "were set aside" in page
+    assert "What was chosen" in page and "landsight predict" in page and "were set aside" in page and "On the test part" in page
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        ("epochs", "Epoch 2 of 0, 1 min 15 s of training. The weights are those of the best look."),
+        ("early stop", "it ended there because 4 looks in a row were no better"),
+        ("time", "Time was up in epoch 2 of 0, before the rate had come down"),
+    ],
+)
+def test_the_page_says_how_training_ended(run: Path, tmp_path: Path, ended: str, told: str) -> None:
+    here = tmp_path / "run"
+    shutil.copytree(run, here)
+    (here / "metrics.csv").write_text("epoch,step,seconds,loss,validation_top1\n1,3,40,1.5,0.5\n2,5,75,1.25,0.75\n")
+    page = write_page(here / "report.html", open_run(here), {}, tested=None, bundle=load(here / "bundle"), ended=ended).read_text()
+    assert told in page
 
 
 def test_given_again_nothing_is_done_twice(photos: Path, run: Path) -> None:

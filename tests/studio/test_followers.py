@@ -10,13 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from landsight.errors import DataError, UsageError
 from landsight.studio.recipe import Recipe
 from landsight.studio.train import mlflow
-from landsight.studio.train.curves import look_names, write_curves
+from landsight.studio.train.curves import lines, look_names, write_curves
 from landsight.studio.train.followers import followers
 from landsight.studio.train.history import elapsed, read_rows
 from landsight.studio.train.loop import Event, StopTraining, Trainer
@@ -83,6 +84,12 @@ def test_curves_are_a_picture_and_name_their_columns(halves: Path, tmp_path: Pat
     assert not write_curves(tmp_path)
     (tmp_path / "metrics.csv").write_text("epoch,step,rate,loss\n1,3,0.1,2.5\n", encoding="utf-8")
     assert write_curves(tmp_path)
+
+
+def test_a_single_epoch_is_seen_in_the_curves() -> None:
+    axes = Figure().subplots()
+    lines(axes, [{"epoch": 1.0, "loss": 2.5}, {"epoch": 2.0, "loss": 2.0, "top": 0.5}], {"loss": "loss", "top": "top"})
+    assert [line.get_marker() for line in axes.lines] == ["None", "o"]
 
 
 def test_rows_and_time_over_a_resume(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def finish(run: Run, reasons: Sequence[tuple[str, str]] = (), *, test: bool = Tr
     loaded = load(bundle)
     page = out / PAGE_NAME
     if sections or "explained" not in done:
-        write_page(page, trained, run.metrics, tested=tested, bundle=loaded, reasons=reasons, sections=sections)
+        write_page(page, trained, run.metrics, tested=tested, bundle=loaded, reasons=reasons, sections=sections, ended=run.ended)
         _note(out, weights, done, explained=True)
     _hand_on(out, say)
     return Built(run, tested, loaded, page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -16,21 +17,22 @@ from landsight.studio.report.page import Block, Column, Pairs, Pre, Section, Tab
 from landsight.studio.report.plots import plot
 from landsight.studio.train.checkpoint import write_atomic
 from landsight.studio.train.curves import draw_curves
-from landsight.studio.train.history import read_rows
+from landsight.studio.train.history import elapsed, read_rows
+from landsight.studio.train.times import readable
 
 Metrics = Mapping[str, Metric]
 
 
 def write_page(
     path: Path, trained: Trained, looks: Mapping[str, Metrics], *, tested: Metrics | None, bundle: Bundle,
-    reasons: Sequence[tuple[str, str]] = (), sections: Sequence[Section] = (),
+    reasons: Sequence[tuple[str, str]] = (), sections: Sequence[Section] = (), ended: str = "epochs",
 ) -> Path:  # fmt: skip
-    """Write the page of the run folder that ``path`` lies in. ``sections``: the task's own, about the test part."""
+    """Write the page of the run folder that ``path`` lies in. ``sections``: the task's own, about the test part. ``ended``: as Run.ended."""
     run = path.parent
     environment = json.loads((run / "environment.json").read_text(encoding="utf-8"))
     parts = [
-        _short(trained, looks, tested, bundle, run, tiled=bool(sections)), _came_in(environment["data"]), *([_chosen(reasons)] if reasons else []), _learnt(run),
-        *sections, _recipe(run, environment),
+        _short(trained, looks, tested, bundle, run, tiled=bool(sections)), _came_in(environment["data"]), *([_chosen(reasons)] if reasons else []), _learnt(run, trained, ended),
+        *_of_test_part(sections), _recipe(run, environment),
     ]  # fmt: skip
     foot = f"landsight {metadata.version('landsight')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     subtitle = f"{len(trained.task.labels)} classes, learnt from {environment['data']['train']:,} pictures"
@@ -84,14 +86,26 @@ def _chosen(reasons: Sequence[tuple[str, str]]) -> Section:
     return Section("What was chosen, and why", [Pairs(dict(reasons))], "Each of these can be set by a recipe or an option.")
 
 
-def _learnt(run: Path) -> Section:
+def _of_test_part(sections: Sequence[Section]) -> list[Section]:
+    """On this page the task's summary stands among other things, so its heading says of what it is."""
+    return [replace(section, title="On the test part") if number == 0 else section for number, section in enumerate(sections)]
+
+
+def _learnt(run: Path, trained: Trained, ended: str) -> Section:
     rows = read_rows(run)
     if len(rows) < 2:
         return Section(
             "How it learnt", [Text("The last layer was fitted to what the network sees already; there were no epochs to follow.")]
         )
-    drawn = plot(lambda figure, look: draw_curves(figure, look, rows), alt="loss, looks and rate by epoch", size=(10.0, 3.4))
-    return Section("How it learnt", [drawn])
+    drawn = plot(lambda figure, look: draw_curves(figure, look, rows), alt="loss, shares right and rate by epoch", size=(10.0, 3.4))
+    done, planned, time_taken = int(rows[-1]["epoch"]), trained.recipe.epochs, readable(elapsed(rows)[-1])
+    if ended == "time":
+        note = f"Time was up in epoch {done} of {planned}, before the rate had come down: with more minutes it would probably be better."
+        return Section("How it learnt", [Text(note, "warning"), drawn], f"{time_taken} of training.")
+    why = f"; it ended there because {trained.recipe.train.early_stop} looks in a row were no better" if ended == "early stop" else ""
+    return Section(
+        "How it learnt", [drawn], f"Epoch {done} of {planned}, {time_taken} of training{why}. The weights are those of the best look."
+    )
 
 
 def _recipe(run: Path, environment: Mapping[str, Any]) -> Section:

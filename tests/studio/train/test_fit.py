@@ -16,6 +16,7 @@ from landsight.studio.tasks.classify import Classify
 from landsight.studio.train import batch_size, memory, minutes
 from landsight.studio.train.batch_size import doubled, largest_batch
 from landsight.studio.train.distributed import Processes
+from landsight.studio.train.history import read_rows
 from landsight.studio.train.loop import Event, Trainer
 from landsight.studio.train.minutes import epochs_that_fit
 from landsight.studio.train.progress import Progress
@@ -123,7 +124,8 @@ def test_a_run_of_minutes_measures_plans_and_ends(tmp_path: Path) -> None:
     assert run.finished
     assert run.ended in ("epochs", "time")
     assert time.monotonic() - began < 60  # 6 s, and what starting takes on a busy machine
-    assert any(" epochs fit into " in line for line in said)
+    assert any("epochs that fit into " in line for line in said)
+    assert "measuring how long a step takes, on weights that are thrown away ..." in said
     stages = load(tmp_path / "run" / "recipe.toml").schedule.stages
     assert [side for side, _ in stages] in ([32, 48], [48])
     assert abs(stages[0][1] - stages[-1][1]) <= 1
@@ -149,6 +151,8 @@ def test_time_that_is_up_ends_a_run_with_a_look_and_more_time_goes_on(
     run = train(tiny_recipe(folder, "train.minutes=5"), out, say=said.append, listeners=(late,))
     assert (run.finished, run.ended, run.step) == (True, "time", 4)
     assert run.metrics["validation"]["top1"].value > 0
+    assert [(row["epoch"], row["step"]) for row in read_rows(out)] == [(1, 3), (2, 4)]  # the epoch that was begun has its number
+    assert any(line.startswith("epoch 2, validation: ") for line in said)
     assert run.recipe is not None
     assert run.recipe.epochs == 4  # 3 steps of 20 s in each, in 95 % of 5 minutes
     assert resume(out, say=said.append).step == 4
@@ -158,6 +162,7 @@ def test_time_that_is_up_ends_a_run_with_a_look_and_more_time_goes_on(
     # Of the 10 minutes left 95 % are planned with; 8 steps are to come anyway, so 7 epochs of a minute fit or, on a busy machine, 6.
     assert more.ended == "epochs"
     assert more.step in (30, 33)
+    assert [(row["epoch"], row["step"]) for row in read_rows(out)[:3]] == [(1, 3), (2, 6), (3, 9)]  # and one row, gone on with
     assert "extended from 5 to 70 minutes at step 4" in said
     assert any("more epochs fit into" in line for line in said)
 

@@ -55,7 +55,7 @@ def draw_curves(figure: Figure, look: Look, rows: Sequence[Row]) -> None:
     lines(rate, [row for row in rows if row.get("rate")], {"rate": "rate"})  # before the first step there is none
     if rate.lines:
         rate.set_yscale("log")
-    for axes, title in ((losses, "loss"), (looks, "looks"), (rate, "rate")):
+    for axes, title in ((losses, "loss"), (looks, "share right"), (rate, "rate")):
         axes.set_title(title)
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -70,7 +70,8 @@ def lines(axes: Any, rows: Sequence[Row], names: Mapping[str, str], **style: Any
     for name, label in names.items():
         points = [(row["epoch"], row[name]) for row in rows if name in row]
         if points:
-            axes.plot(*zip(*points, strict=True), label=label, markersize=3.5, **style)
+            alone = {"marker": "o"} if len(points) == 1 else {}  # a line of one point would not be seen
+            axes.plot(*zip(*points, strict=True), label=label, markersize=3.5, **alone, **style)
 
 
 def look_names(rows: Sequence[Row]) -> list[str]:

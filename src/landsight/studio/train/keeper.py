@@ -96,8 +96,10 @@ class Keeper:
         if self.rows and self.rows[-1]["step"] == trainer.step:
             row = self.rows.pop()  # time was up in an epoch without a look: the look joins its row
         else:
+            if self.rows and self.rows[-1]["epoch"] == trainer.epoch_begun:
+                self._untold = [*filter(None, [self.rows.pop().get("note")]), *self._untold]  # time was up in it, and the run was extended
             row = {
-                "epoch": trainer.epoch, "step": trainer.step, "side_px": trainer.side, "rate": trainer.rate, **trainer.means(),
+                "epoch": trainer.epoch_begun, "step": trainer.step, "side_px": trainer.side, "rate": trainer.rate, **trainer.means(),
                 "seconds": round(trainer.times.spent, 1),
             }  # fmt: skip
         if is_look:
@@ -123,7 +125,8 @@ class Keeper:
         for name, samples in self.checked.subsets.items():
             self.latest[name] = look(engine, trainer.recipe, trainer.task, samples)
             figures.update({f"{name}_{figure}": m.value for figure, m in self.latest[name].items()})
-            self.say(f"epoch {trainer.epoch} {name}: " + _line(self.latest[name]))
+            when = f"epoch {trainer.epoch_begun}" if trainer.step else "before the first step"
+            self.say(f"{when}, {name}: " + _line(self.latest[name]))
         is_best = trainer.watch.see(self.latest.get("validation", {}), trainer.task.main_metric, patience=trainer.recipe.schedule.patience)
         if is_best:
             with saving(self.out, trainer):

@@ -83,6 +83,11 @@ class Trainer:
         return self.step // self.plan.per_epoch
 
     @property
+    def epoch_begun(self) -> int:
+        """Number, from 1, of the epoch that the latest step belongs to, complete or not; 0 before the first step."""
+        return -(-self.step // self.plan.per_epoch)
+
+    @property
     def side(self) -> int:
         """Side, in pixels, of the views of the latest step; that of the input when there are none."""
         if not self.plan.sides:

@@ -33,13 +33,14 @@ def with_epochs_for(prepared: Prepared, seconds_left: float, say: Say) -> Recipe
     if not recipe.schedule.stages:
         raise RecipeError("bad_value", "train.minutes: received a recipe without schedule.stages.", "Give at least one stage.")
     began = time.monotonic()
+    say("measuring how long a step takes, on weights that are thrown away ...")
     times = _measured(prepared, _SHARE * seconds_left)
     step_s = {side: times.step_s(side) or 0.0 for side, _ in recipe.schedule.stages}
     budget = (1 - _MARGIN) * (seconds_left - (time.monotonic() - began))
     epochs = trainer.processes.agreed(epochs_that_fit(budget, recipe, trainer.plan.per_epoch, step_s=step_s, look_s=times.look_s()))
     stages = stages_of(recipe.schedule.stages, max(1, epochs))
     say(
-        f"{max(1, epochs)} epochs fit into {readable(seconds_left)}: stages {list(map(list, stages))}; "
+        f"epochs that fit into {readable(seconds_left)}: {max(1, epochs)}, as stages {list(map(list, stages))}; "
         + ", ".join(f"{1000 * s:.0f} ms a step at {side} px" for side, s in step_s.items())
     )
     if epochs == 0:

@@ -66,7 +66,7 @@ class Progress:
 
 
 def _where(trainer: Trainer) -> str:
-    return f"epoch {max(0, trainer.step - 1) // trainer.plan.per_epoch + 1}/{len(trainer.plan.sides)}"
+    return f"epoch {max(1, trainer.epoch_begun)}/{len(trainer.plan.sides)}"
 
 
 def _how(trainer: Trainer) -> str:
