@@ -10,7 +10,7 @@ import pytest
 
 from landsight.bundle.load import load
 from landsight.errors import DataError
-from landsight.studio.build import build
+from landsight.studio.build import build, proposed
 from landsight.studio.build_page import write_page
 from landsight.studio.defaults import propose
 from landsight.studio.engine import open_run
@@ -84,6 +84,34 @@ def test_little_time_means_the_head_alone(photos: Path) -> None:
     proposal = propose(seen, {"root": str(photos)}, minutes=0.01)
     assert proposal.recipe().schedule.stages == () and proposal.recipe().train.fit_head
     assert any("last layer" in what for what, _ in proposal.reasons)
+
+
+def test_epochs_asked_for_are_neither_timed_nor_cut_short(photos: Path) -> None:
+    proposal = proposed(photos, None, ["net.name=cnn", "input.width=64", "input.height=64"], epochs=6)
+    assert proposal.tree["schedule"] == {"stages": [[64, 6]]}  # from scratch at one size: that of the input that was asked for
+    assert "minutes" not in proposal.tree["train"]
+    assert proposal.reasons[-2:] == (
+        ("6 epochs", "as many as asked for"),
+        ("net.name=cnn, input.width=64, input.height=64", "asked for, in place of the above"),
+    )
+    assert proposed(photos, None, [], epochs=1).tree["schedule"] == {"stages": [[96, 1]]}
+    assert proposed(photos, None, [], epochs=3).tree["schedule"] == {"stages": [[64, 1], [96, 2]]}
+
+
+def test_a_network_without_weights_is_neither_frozen_nor_only_fitted_a_head(photos: Path) -> None:
+    for settings in (["net.name=resnet"], ["net.pretrained=false"], ["net.name=resnet", "net.pretrained=true"]):
+        proposal = proposed(photos, None, settings, epochs=2)
+        recipe = proposal.recipe(tuple(settings))
+        assert (recipe.net.frozen_blocks, recipe.train.fit_head, recipe.optimise.head_factor) == (0, False, 1.0)
+        assert "from scratch" in str(proposal.reasons) and "pretrained on ImageNet" not in str(proposal.reasons)
+    known = proposed(photos, None, ["net.name=efficientnet_lite1"], epochs=2)
+    assert known.tree["train"]["fit_head"] and "pretrained on ImageNet" in str(known.reasons)
+
+
+def test_only_a_head_that_is_to_be_fitted_is_fitted_alone(photos: Path) -> None:
+    assert proposed(photos, None, ["train.fit_head=true"]).tree["schedule"] == {"stages": []}
+    cheap = ["net.name=cnn", "input.width=32", "input.height=32"]
+    assert proposed(photos, None, [*cheap, "train.fit_head=false"]).recipe().epochs > 1
 
 
 def test_tiny_grey_pictures_are_learnt_at_their_own_size() -> None:

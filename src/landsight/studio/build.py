@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,23 +79,16 @@ def build(
 def chosen(
     source: Path, out: Path, *, minutes: float | None, epochs: int | None = None, settings: Sequence[str], say: Say
 ) -> tuple[Recipe, tuple[tuple[str, str], ...]]:
-    """As ``_chosen``, with so many epochs when that is asked for."""
-    recipe, reasons = _chosen(source, out, minutes=minutes, settings=settings, say=say)
-    return recipe if epochs is None else with_epochs(recipe, epochs), reasons
-
-
-def _chosen(
-    source: Path, out: Path, *, minutes: float | None, settings: Sequence[str], say: Say
-) -> tuple[Recipe, tuple[tuple[str, str], ...]]:
     """The recipe, and why each thing in it was chosen. Of a run that has begun: what was chosen then, if nothing else is asked for now."""
     if source.is_file():
-        return recipes.load(source, settings), ()
+        recipe = recipes.load(source, settings)
+        return (recipe if epochs is None else with_epochs(recipe, epochs)), ()
     known = out / CHOSEN_NAME
-    asked = {"source": str(source.resolve()), "minutes": minutes, "settings": list(settings)}
-    if known.is_file() and (saved := json.loads(known.read_text(encoding="utf-8")))["asked"] == asked:
+    asked = {"source": str(source.resolve()), "minutes": minutes, "epochs": epochs, "settings": list(settings)}
+    if known.is_file() and {"epochs": None, **(saved := json.loads(known.read_text(encoding="utf-8")))["asked"]} == asked:
         return recipes.from_dict(saved["recipe"], settings), tuple((what, why) for what, why in saved["reasons"])
     recipes.from_dict({}, settings)  # a mistake in them is said before pictures are read
-    proposal = proposed(source, minutes, settings)
+    proposal = proposed(source, minutes, settings, epochs)
     for what, why in proposal.reasons:
         say(f"chosen: {what} ({why})")
     if not is_first_process():
@@ -106,12 +99,16 @@ def _chosen(
     return proposal.recipe(tuple(settings)), proposal.reasons
 
 
-def proposed(source: Path, minutes: float | None, settings: Sequence[str]) -> Proposal:
+def proposed(source: Path, minutes: float | None, settings: Sequence[str], epochs: int | None = None) -> Proposal:
     """What suits the pictures of a folder; the data section of ``settings`` counts when they are looked at."""
     root = {"root": str(source.resolve())}
     data = recipes.from_dict({"data": root}, [s for s in settings if s.startswith("data.")]).data
     given = [s.partition("=")[0].strip() for s in settings]
-    return propose(survey(data), root, minutes=0.0 if minutes is None and "train.fit_head" in given else minutes)
+    is_head_alone = minutes is None and epochs is None and "train.fit_head" in given and recipes.from_dict({}, settings).train.fit_head
+    proposal = propose(survey(data), root, minutes=0.0 if is_head_alone else minutes, epochs=epochs, settings=settings)
+    return (
+        replace(proposal, reasons=(*proposal.reasons, (", ".join(settings), "asked for, in place of the above"))) if settings else proposal
+    )
 
 
 def finish(run: Run, reasons: Sequence[tuple[str, str]] = (), *, test: bool = True, say: Say | None = None) -> Built:

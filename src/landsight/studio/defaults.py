@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 
 from landsight.studio.nets import table
+from landsight.studio.nets.fine_tune import has_learnt_before
 from landsight.studio.recipe import Recipe, from_dict
 from landsight.studio.survey import Survey
 
@@ -21,6 +22,7 @@ TINY_PX: Final = 64
 _MOST_TUNED, _MOST_SCRATCH = 12, 40
 #: Fewer epochs than this do not pay for tuning the body: then the head alone is fitted.
 _LEAST_TUNED: Final = 3
+_PRETRAINED: Final = ("a network pretrained on ImageNet", "it knows edges, textures and things already; a few photos a class then suffice")
 #: Share of the time that is left for steps once looks, export and test are done.
 _FOR_STEPS: Final = 0.75
 
@@ -37,8 +39,13 @@ class Proposal:
         return from_dict(self.tree, settings)
 
 
-def propose(survey: Survey, data: Mapping[str, Any], minutes: float | None = None) -> Proposal:
-    """``data``: the recipe's data section as far as it is given. ``minutes``: to train; None: MINUTES."""
+def propose(
+    survey: Survey, data: Mapping[str, Any], minutes: float | None = None, *, epochs: int | None = None, settings: Sequence[str] = ()
+) -> Proposal:
+    """``data``: the recipe's data section as far as it is given. ``minutes``: to train; None: MINUTES. ``epochs``: so many, however long.
+
+    ``settings``: what will be put on top; epochs, time and sides of the views are chosen for the network and the input size that they leave.
+    """
     budget = MINUTES if minutes is None else minutes
     tree, reasons = (_tiny if survey.side_px <= TINY_PX else _photos)(survey)
     tree["task"] = "tag" if survey.several else "classify"
@@ -46,7 +53,15 @@ def propose(survey: Survey, data: Mapping[str, Any], minutes: float | None = Non
         tree.setdefault("train", {})["losses"] = {"binary_cross_entropy": 1.0}
     tree["data"] = {**tree.get("data", {}), **data}
     reasons.append(("task: " + tree["task"], "pictures carry several labels" if survey.several else "one label a picture"))
-    return _timed(Proposal(tree, tuple(reasons)), survey, budget, is_default=minutes is None)
+    proposal = Proposal(tree, tuple(reasons))
+    draft = proposal.recipe(tuple(settings))
+    if tree["net"]["pretrained"] and not has_learnt_before(draft.net):
+        proposal = _from_scratch(proposal, draft.net.name)
+        draft = proposal.recipe(tuple(settings))
+    tree["train"]["batch"] = min(tree["train"].get("batch", 64), max(8, survey.pictures // 20 // 8 * 8))
+    if epochs is not None:
+        return _staged(proposal, draft, epochs, "as many as asked for")
+    return _timed(proposal, draft, survey, budget, is_default=minutes is None)
 
 
 def _photos(survey: Survey) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -55,7 +70,7 @@ def _photos(survey: Survey) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     tree: dict[str, Any] = {
         "data": {"working_px": max(160, round(side * 8 / 7))},
         "input": {"width": side, "height": side},
-        "net": {"name": "efficientnet_lite0", "pretrained": True, "frozen_blocks": 5},
+        "net": {"name": "efficientnet_lite0", "pretrained": True, "frozen_blocks": -1},
         "optimise": {"name": "adamw", "rate": 6e-4, "head_factor": 4.0, "weight_decay": 0.03, "ema": 0.99},
         "views": {"degrade_large": 0.2, "degrade_small": 0.2, "min_area": 0.35},
         "train": {"absent_large_logit": 0.0, "label_smoothing": 0.05, "evaluate_every": 1, "fit_head": True, "early_stop": 4},
@@ -64,7 +79,7 @@ def _photos(survey: Survey) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         tree["train"]["class_weights"] = True
     reasons = [
         (f"pictures at {side} x {side} px", f"a middling picture has {survey.width_px} x {survey.height_px} px"),
-        ("a network pretrained on ImageNet", "it knows edges, textures and things already; a few photos a class then suffice"),
+        _PRETRAINED,
     ]
     if survey.most > 10 * survey.fewest:
         reasons.append(("losses weighted by class", f"classes have from {survey.fewest} to {survey.most} pictures"))
@@ -96,16 +111,25 @@ def _tiny(survey: Survey) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     return tree, reasons
 
 
-def _timed(proposal: Proposal, survey: Survey, minutes: float, *, is_default: bool) -> Proposal:
+def _from_scratch(proposal: Proposal, name: str) -> Proposal:
+    """What suits photos, for a network that has learnt nothing before: blocks kept and a head fitted would be those of random weights."""
+    tree = proposal.tree
+    tree["net"] |= {"pretrained": False, "frozen_blocks": 0, "norm_momentum": 0.1}
+    tree["optimise"] |= {"rate": 2e-3, "head_factor": 1.0}
+    tree["train"] |= {"fit_head": False, "early_stop": 8}
+    reasons = [reason for reason in proposal.reasons if reason != _PRETRAINED]
+    return Proposal(
+        tree,
+        (*reasons, (f"{name}, from scratch", "without ImageNet weights: expect less of few photos than of the network chosen otherwise")),
+    )
+
+
+def _timed(proposal: Proposal, draft: Recipe, survey: Survey, minutes: float, *, is_default: bool) -> Proposal:
     """Epochs that fit into the time, by how fast this machine trains."""
-    is_pretrained = proposal.tree["net"]["pretrained"]
+    is_pretrained = has_learnt_before(draft.net)
     most = _MOST_TUNED if is_pretrained else _MOST_SCRATCH
-    draft = proposal.recipe()
     rate = pictures_per_second(draft, len(survey.labels))
     fit = int(minutes * 60 * _FOR_STEPS * rate / max(1, survey.pictures))
-    side = draft.input.width
-    train = proposal.tree["train"]
-    train["batch"] = min(train.get("batch", 64), max(8, survey.pictures // 20 // 8 * 8))
     time_given = f"{minutes:g} minutes" + (", the default" if is_default else "")
     if is_pretrained and fit < _LEAST_TUNED:
         proposal.tree["schedule"] = {"stages": []}
@@ -113,14 +137,18 @@ def _timed(proposal: Proposal, survey: Survey, minutes: float, *, is_default: bo
         proposal.tree["export"] = {"int8": False}  # weighing it against fp32 would take longer than the training
         why = f"{survey.pictures} pictures at {rate:.0f} a second leave {fit} epochs in {time_given}"
         return Proposal(proposal.tree, (*proposal.reasons, ("only the last layer is fitted", why)))
-    epochs = max(1, min(most, fit))
-    first = epochs // 3 if is_pretrained else 0
-    stages = [[side * 3 // 4 // 16 * 16, first], [side, epochs - first]] if first else [[side, epochs]]
-    proposal.tree["schedule"] = {"stages": stages}
     if fit < most:
-        train["minutes"] = minutes
+        proposal.tree["train"]["minutes"] = minutes
     why = f"{survey.pictures} pictures at about {rate:.0f} a second, {time_given}, never more than {most}"
-    return Proposal(proposal.tree, (*proposal.reasons, (f"{epochs} epochs", why)))
+    return _staged(proposal, draft, max(1, min(most, fit)), why)
+
+
+def _staged(proposal: Proposal, draft: Recipe, epochs: int, why: str) -> Proposal:
+    """So many epochs; of a pretrained network the first third on smaller views, which cost less."""
+    side = draft.input.width
+    first = epochs // 3 if has_learnt_before(draft.net) else 0
+    proposal.tree["schedule"] = {"stages": [[side * 3 // 4 // 16 * 16, first], [side, epochs - first]] if first else [[side, epochs]]}
+    return Proposal(proposal.tree, (*proposal.reasons, (f"{epochs} epoch{'' if epochs == 1 else 's'}", why)))
 
 
 def pictures_per_second(recipe: Recipe, outputs: int, *, batch: int = 16) -> float:

@@ -11,6 +11,11 @@ PRETRAINED_KEPT = 5
 _PRETRAINED = ("pretrained", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "efficientnet_lite0_two_branch")
 
 
+def has_learnt_before(recipe: NetRecipe) -> bool:
+    """Does this network begin with weights of ImageNet: net.pretrained says so, and there are some."""
+    return recipe.pretrained and (recipe.name in _PRETRAINED or recipe.name.startswith("timm:"))
+
+
 def frozen_blocks(recipe: NetRecipe) -> int:
     """net.frozen_blocks; for -1 what suits the start: 5 of an EfficientNet's blocks when it has learnt before, else none."""
     if recipe.frozen_blocks < -1:

@@ -71,7 +71,7 @@ def lines(axes: Any, rows: Sequence[Row], names: Mapping[str, str], **style: Any
         points = [(row["epoch"], row[name]) for row in rows if name in row]
         if points:
             alone = {"marker": "o"} if len(points) == 1 else {}  # a line of one point would not be seen
-            axes.plot(*zip(*points, strict=True), label=label, markersize=3.5, **alone, **style)
+            axes.plot(*zip(*points, strict=True), label=label, markersize=3.5, **(alone | style))
 
 
 def look_names(rows: Sequence[Row]) -> list[str]:

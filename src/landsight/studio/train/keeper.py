@@ -125,7 +125,7 @@ class Keeper:
         for name, samples in self.checked.subsets.items():
             self.latest[name] = look(engine, trainer.recipe, trainer.task, samples)
             figures.update({f"{name}_{figure}": m.value for figure, m in self.latest[name].items()})
-            when = f"epoch {trainer.epoch_begun}" if trainer.step else "before the first step"
+            when = f"epoch {trainer.epoch_begun}" if trainer.step else "with the head fitted"
             self.say(f"{when}, {name}: " + _line(self.latest[name]))
         is_best = trainer.watch.see(self.latest.get("validation", {}), trainer.task.main_metric, patience=trainer.recipe.schedule.patience)
         if is_best:
