@@ -13,6 +13,7 @@ from landsight.studio import recipe as recipes
 from landsight.studio.data.loader import TrainingViews, batches
 from landsight.studio.recipe import Recipe
 from landsight.studio.train import first_batches, fit_head, loop
+from landsight.studio.train.allocator import kept_memory
 from landsight.studio.train.checkpoint import write_atomic
 from landsight.studio.train.distributed import Processes, joined
 from landsight.studio.train.environment import circumstances, describe
@@ -122,7 +123,7 @@ def _go(order_of: Callable[[], _Order], out: Path, *, listeners: tuple[Listener,
         voice = (say or to_stderr) if processes.is_first else _silent
         if processes.is_first:
             _open(order, out, voice)
-        with reproducible(order.recipe.train.deterministic):
+        with reproducible(order.recipe.train.deterministic), kept_memory():
             prepared, keeper = _made(order, out, voice, processes, began)
             trainer, checked = prepared.trainer, prepared.checked
             views = TrainingViews(checked.train, checked.cache, prepared.task, prepared.recipe.train.seed)
