@@ -37,7 +37,7 @@ def test_only_checked_precisions_are_candidates(bundle: Bundle, tmp_path: Path) 
     fp32 = [("onnxruntime", "fp32"), ("openvino", "fp32")]
     assert candidates(bundle) == [*fp32, ("openvino", "bf16"), ("onnxruntime", "int8")]
     assert candidates(tiny_bundle(tmp_path / "unchecked")) == fp32
-    for garbage in ("bf16", ["openvino bf16"], {"openvino bf16": "0.1"}, {"openvino bf16": None}, {"openvino bf16": 0.21}):
+    for garbage in ("bf16", ["openvino bf16"], {"openvino bf16": "0.1"}, {"openvino bf16": None}, {"openvino bf16": 0.31}):
         assert candidates(tiny_bundle(tmp_path / "garbage", calibration={"precisions_checked": garbage})) == fp32
 
 
