@@ -70,6 +70,8 @@ class Preparation:
             raise BundleError(
                 "bad_preparation", f"Input size out of range: received {self.width}x{self.height}.", "1 to 4096 pixels a side."
             )
+        if self.hide_px is not None and not 1 <= self.hide_px <= 4096:
+            raise BundleError("bad_preparation", f"hide_px out of range: received {self.hide_px}.", "1 to 4096 pixels, or leave it out.")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

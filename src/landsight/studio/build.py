@@ -18,18 +18,21 @@ from typing import Any, Final
 
 from landsight.bundle.load import Bundle, load, sha256_of
 from landsight.bundle.manifest import Metric
-from landsight.errors import UsageError
+from landsight.errors import DataError, UsageError
 from landsight.studio import recipe as recipes
 from landsight.studio.build_page import write_page
 from landsight.studio.calibrate import calibrate
 from landsight.studio.data.readers import open_reader
+from landsight.studio.data.split import PARTS_NAME, read_parts
 from landsight.studio.defaults import Proposal, propose
 from landsight.studio.engine import open_run
 from landsight.studio.evaluate import evaluate, read_part
 from landsight.studio.evaluate_page import task_report
 from landsight.studio.export import export
 from landsight.studio.recipe import DataRecipe, Recipe
+from landsight.studio.recipe_ranges import check_asked
 from landsight.studio.report.page import Section
+from landsight.studio.run_file import read_run_file
 from landsight.studio.survey import survey
 from landsight.studio.train.checkpoint import FILE, write_atomic
 from landsight.studio.train.distributed import is_first_process
@@ -41,6 +44,8 @@ from landsight.studio.train.schedule import with_epochs
 #: The one page, and what is already done, in the run folder.
 PAGE_NAME: Final = "report.html"
 _DONE_NAME: Final = "built.json"
+_ANEW: Final = "Remove it; then it is chosen anew."
+_REDO: Final = "Remove it; what it says was done is then done again, the look at the test part too."
 #: What was chosen for a folder, and what was asked for then.
 CHOSEN_NAME: Final = "chosen.json"
 
@@ -80,13 +85,18 @@ def chosen(
     source: Path, out: Path, *, minutes: float | None, epochs: int | None = None, settings: Sequence[str], say: Say
 ) -> tuple[Recipe, tuple[tuple[str, str], ...]]:
     """The recipe, and why each thing in it was chosen. Of a run that has begun: what was chosen then, if nothing else is asked for now."""
+    check_asked(epochs=epochs, minutes=minutes)
     if source.is_file():
         recipe = recipes.load(source, settings)
         return (recipe if epochs is None else with_epochs(recipe, epochs)), ()
     known = out / CHOSEN_NAME
     asked = {"source": str(source.resolve()), "minutes": minutes, "epochs": epochs, "settings": list(settings)}
-    if known.is_file() and {"epochs": None, **(saved := json.loads(known.read_text(encoding="utf-8")))["asked"]} == asked:
-        return recipes.from_dict(saved["recipe"], settings), tuple((what, why) for what, why in saved["reasons"])
+    saved = read_run_file(known, _ANEW)
+    try:
+        if saved and {"epochs": None, **saved["asked"]} == asked:
+            return recipes.from_dict(saved["recipe"], settings), tuple((what, why) for what, why in saved["reasons"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("bad_run_file", f"{known} is not what was chosen: {error}.", _ANEW) from None
     recipes.from_dict({}, settings)  # a mistake in them is said before pictures are read
     proposal = proposed(source, minutes, settings, epochs)
     for what, why in proposal.reasons:
@@ -114,22 +124,25 @@ def proposed(source: Path, minutes: float | None, settings: Sequence[str], epoch
 def finish(run: Run, reasons: Sequence[tuple[str, str]] = (), *, test: bool = True, say: Say | None = None) -> Built:
     """Calibrate, test, export and explain a finished run. What was done for these very weights is not done again."""
     say, out = say or _to_stderr, run.folder
+    trained = open_run(out)
     weights = sha256_of(out / "best" / FILE)
     done = _done(out, weights)
-    trained = open_run(out)
     if "calibrated" not in done:
-        calibrate(out, read_part(trained.recipe.data, "validation", trained.task.labels, run=out))
+        if _has_part(trained.recipe.data, out, "validation"):
+            calibrate(out, read_part(trained.recipe.data, "validation", trained.task.labels, run=out))
+        else:
+            say("no validation pictures: the answers are not calibrated")
         done = _note(out, weights, done, calibrated=True)
     tested = _metrics(done["tested"]) if "tested" in done else None
     sections: Sequence[Section] = ()
-    if test and tested is None and _test_part(trained.recipe.data, out):
+    if test and tested is None and _has_part(trained.recipe.data, out, "test"):
         say("testing ...")
         found = evaluate(out, split="test")
         tested = found.metrics
         sections = task_report(trained.task.name, found, read_part(trained.recipe.data, "test", trained.task.labels, run=out)).sections
         done = _note(out, weights, done, tested={name: asdict(metric) for name, metric in tested.items()})
     bundle = out / "bundle"
-    if "exported" not in done:
+    if "exported" not in done or not bundle.exists():
         say("exporting, and checking that the bundle answers as the network does ...")
         _set_aside(bundle)
         export(out, bundle, metrics=tested)
@@ -143,10 +156,9 @@ def finish(run: Run, reasons: Sequence[tuple[str, str]] = (), *, test: bool = Tr
     return Built(run, tested, loaded, page)
 
 
-def _test_part(data: DataRecipe, run: Path) -> bool:
-    """Is there something to test on: the data's own part, or the one that was carved."""
-    carved = run / "parts.csv"
-    return "test" in open_reader(data).splits() or (carved.is_file() and "test" in carved.read_text("utf-8", "surrogateescape"))
+def _has_part(data: DataRecipe, run: Path, part: str) -> bool:
+    """Is there something to measure on: the data's own part, or one that was carved."""
+    return part in open_reader(data).splits() or part in read_parts(run / PARTS_NAME).values()
 
 
 def _hand_on(out: Path, say: Say) -> None:
@@ -159,7 +171,7 @@ def _hand_on(out: Path, say: Say) -> None:
 
 def _done(out: Path, weights: str) -> dict[str, Any]:
     path = out / _DONE_NAME
-    done: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    done = read_run_file(path, _REDO)
     return done if done.get("weights") == weights else {}
 
 
@@ -177,7 +189,10 @@ def _set_aside(bundle: Path) -> None:
 
 
 def _metrics(saved: dict[str, dict[str, Any]]) -> dict[str, Metric]:
-    return {name: Metric(**fields) for name, fields in saved.items()}
+    try:
+        return {name: Metric(**fields) for name, fields in saved.items()}
+    except (AttributeError, TypeError) as error:
+        raise DataError("bad_run_file", f"{_DONE_NAME} holds no figures of a test: {error}.", _REDO) from None
 
 
 def _to_stderr(line: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,9 +11,11 @@ from typing import Any
 
 from landsight.bundle.load import Bundle
 from landsight.bundle.manifest import Metric
+from landsight.errors import DataError
 from landsight.studio.engine import Trained
 from landsight.studio.report.page import Block, Column, Pairs, Pre, Section, Table, Text, Tile, Tiles, render
 from landsight.studio.report.plots import plot
+from landsight.studio.run_file import read_run_file
 from landsight.studio.train.checkpoint import write_atomic
 from landsight.studio.train.curves import draw_curves
 from landsight.studio.train.history import elapsed, read_rows
@@ -29,7 +30,10 @@ def write_page(
 ) -> Path:  # fmt: skip
     """Write the page of the run folder that ``path`` lies in. ``sections``: the task's own, about the test part. ``ended``: as Run.ended."""
     run = path.parent
-    environment = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+    advice = f"landsight resume {run} writes it anew."
+    environment = read_run_file(run / "environment.json", advice)
+    if not isinstance(environment.get("data"), dict):
+        raise DataError("bad_run_file", f"{run / 'environment.json'} is not what training writes, or not there.", advice)
     parts = [
         _short(trained, looks, tested, bundle, run, tiled=bool(sections)), _came_in(environment["data"]), *([_chosen(reasons)] if reasons else []), _learnt(run, trained, ended),
         *_of_test_part(sections), _recipe(run, environment),

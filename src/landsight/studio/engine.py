@@ -24,7 +24,7 @@ from landsight.studio.recipe import Recipe
 from landsight.studio.resolve import resolve
 from landsight.studio.tasks import TASKS
 from landsight.studio.tasks.task import Task
-from landsight.studio.train.checkpoint import load_checkpoint, saved_recipe
+from landsight.studio.train.checkpoint import fitting, load_checkpoint, require_finite, saved_recipe
 
 #: Beside a checkpoint: what its outputs mean, as in a bundle's manifest.calibration.
 CALIBRATION_NAME = "calibration.json"
@@ -129,10 +129,13 @@ def open_run(run: Path, which: str = "best") -> Trained:
     """
     checkpoint = load_checkpoint(run / which)
     recipe = saved_recipe(checkpoint.state)
-    task: Task = resolve(TASKS, recipe.task, "task").from_state(recipe, checkpoint.state["task"])
-    bare = replace(recipe.net, pretrained=False)
-    net = table.build(bare, len(task.labels), recipe.input)
-    net.load_state_dict(checkpoint.part("ema.") or checkpoint.part("net."))
+    with fitting(run / which):
+        task: Task = resolve(TASKS, recipe.task, "task").from_state(recipe, checkpoint.state["task"])
+        bare = replace(recipe.net, pretrained=False)
+        net = table.build(bare, len(task.labels), recipe.input)
+        weights = checkpoint.part("ema.") or checkpoint.part("net.")
+        require_finite(weights)
+        net.load_state_dict(weights)
     net.hold(0)  # nothing of a finished network is frozen: explanations differentiate through all of it
     net.eval()
     return Trained(recipe, task, net, checkpoint.state, {**task.constants(), **read_calibration(run / which)})
@@ -147,4 +150,6 @@ def read_calibration(folder: Path) -> dict[str, Any]:
         learnt: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError("bad_checkpoint", f"{path} is not JSON: {error}.", "Remove it; evaluation then does without.") from None
+    if not isinstance(learnt, dict):
+        raise DataError("bad_checkpoint", f"{path} holds no table of settings.", "Remove it; evaluation then does without.")
     return learnt

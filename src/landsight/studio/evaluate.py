@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from landsight.bundle.load import MANIFEST_NAME, load
-from landsight.errors import UsageError
+from landsight.errors import DataError, UsageError
 from landsight.runtime.choose import make
 from landsight.studio.data.check import without
 from landsight.studio.data.readers import open_reader
@@ -21,6 +21,7 @@ from landsight.studio.evaluation import Evaluation, evaluate_engine
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.robustness import robustness as shake
 from landsight.studio.robustness import section
+from landsight.studio.run_file import read_run_file
 from landsight.studio.train.checkpoint import write_atomic
 
 __all__ = ["Evaluation", "count_look", "evaluate", "evaluate_engine", "read_looks", "read_part"]
@@ -114,5 +115,10 @@ def read_looks(folder: Path, split: str) -> list[dict[str, str]]:
 
 
 def _looks(path: Path) -> dict[str, list[dict[str, str]]]:
-    looks: dict[str, list[dict[str, str]]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    looks: dict[str, list[dict[str, str]]] = read_run_file(path, "Removing it forgets how often the test part was looked at.")
+    for split, rows in looks.items():
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and {"when", "engine"} <= row.keys() for row in rows):
+            raise DataError(
+                "bad_run_file", f"{path}, {split!r}: no list of looks.", "Removing it forgets how often the test part was looked at."
+            )
     return looks

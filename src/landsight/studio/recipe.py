@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from landsight.errors import RecipeError
 from landsight.photo.prepare import Preparation
+from landsight.studio.recipe_ranges import check_ranges
 from landsight.studio.typed_toml import build, copied, set_value, toml_value
 
 
@@ -306,39 +307,15 @@ def read_tree(path: Path) -> dict[str, Any]:
 
 
 def _check(recipe: Recipe) -> None:
-    """Ranges that types cannot say."""
-    positive = {
-        "data.working_px": recipe.data.working_px,
-        "optimise.rate": recipe.optimise.rate,
-        "optimise.layer_decay": recipe.optimise.layer_decay,
-        "optimise.accumulate": recipe.optimise.accumulate,
-        "net.width": recipe.net.width,
-        "schedule.gamma": recipe.schedule.gamma,
-        "schedule.stages": min((min(stage) for stage in recipe.schedule.stages), default=int(recipe.train.fit_head)),
-    }
-    for name, number in positive.items():
-        if not number > 0:
-            raise RecipeError("bad_value", f"{name} must be above 0: received {number}.", "Correct the recipe or the --set.")
-    natural = {
-        "train.batch": recipe.train.batch, "train.minutes": recipe.train.minutes, "train.early_stop": recipe.train.early_stop,
-        "train.workers": recipe.train.workers, "train.evaluate_every": recipe.train.evaluate_every, "net.depth": recipe.net.depth, "net.kernel": recipe.net.kernel, "net.auxiliary": recipe.net.auxiliary,
-        "net.last_blocks": recipe.net.last_blocks, "net.values": recipe.net.values, "net.unfreeze_epochs": recipe.net.unfreeze_epochs,
-        "schedule.patience": recipe.schedule.patience, "data.most": recipe.data.most, "views.num_ops": recipe.views.num_ops, "views.magnitude": recipe.views.magnitude,
-    }  # fmt: skip
-    if recipe.views.magnitude > 30:
-        raise RecipeError("bad_value", f"views.magnitude must be 0 to 30: received {recipe.views.magnitude}.", "9 is usual.")
-    for name, number in natural.items():
-        if not number >= 0:
-            raise RecipeError("bad_value", f"{name} must not be below 0: received {number}.", "Correct the recipe or the --set.")
-    shares = {
-        "data.validation_share": recipe.data.validation_share, "data.test_share": recipe.data.test_share,
-        "net.dropout": recipe.net.dropout, "optimise.ema": recipe.optimise.ema, "optimise.momentum": recipe.optimise.momentum,
-        "train.label_smoothing": recipe.train.label_smoothing,
-    }  # fmt: skip
-    for name, number in shares.items():
-        if not 0 <= number < 1:
-            raise RecipeError("bad_value", f"{name} must be in [0, 1): received {number}.", "Correct the recipe or the --set.")
+    """What types cannot say."""
+    check_ranges(flat(recipe))
+    if not recipe.schedule.stages and not recipe.train.fit_head:
+        raise RecipeError(
+            "bad_value", "schedule.stages must have an epoch above 0: received [].", "Only train.fit_head does without steps."
+        )
+    if not any(recipe.train.losses.values()):
+        raise RecipeError(
+            "bad_value", f"train.losses: none has a weight above 0: received {dict(recipe.train.losses)}.", "Name at least one."
+        )
     if recipe.optimise.precision not in ("auto", "fp32", "bf16"):
         raise RecipeError("bad_value", f"optimise.precision: received {recipe.optimise.precision!r}.", "Known: auto, fp32, bf16.")
-    if not 13 <= recipe.export.opset <= 20:  # what torch's tracing exporter writes and all runtimes here read
-        raise RecipeError("bad_value", f"export.opset must be 13 to 20: received {recipe.export.opset}.", "Leave it out for 18.")

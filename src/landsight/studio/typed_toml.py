@@ -79,7 +79,14 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return float(value)
     if type(value) is not hint:
         raise _wrong(where, {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[hint], value)
+    if hint is str and not is_text(value):
+        raise _wrong(where, "text in UTF-8, without NUL", value)
     return value
+
+
+def is_text(value: str) -> bool:
+    """Can it be written down and read again: no NUL, which no path holds, and none of the bytes of a path that is not UTF-8."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
@@ -101,9 +108,15 @@ def toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False).replace(
+            "\x7f", "\\u007f"
+        )  # the one character that JSON allows as it is and TOML does not
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{k} = {toml_value(v)}" for k, v in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(f"{k if k.isidentifier() and k.isascii() else toml_value(k)} = {toml_value(v)}" for k, v in value.items())
+            + " }"
+        )
     if isinstance(value, tuple | list):
         return "[" + ", ".join(toml_value(v) for v in value) + "]"
     return repr(value)

@@ -82,7 +82,10 @@ def names(folders: Sequence[Path]) -> list[str]:
 def read_predictions(path: Path) -> tuple[dict[str, Said], int]:
     """Answers by picture, and how many pictures have none. Raises: DataError when the table is of another kind or version."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        rows = list(csv.DictReader(file))
+        try:
+            rows = list(csv.DictReader(file))
+        except csv.Error:
+            rows = []
     if not rows or not {"file", "mark", "error"} <= set(rows[0]):
         raise DataError("bad_predictions", f"{path} is no table of predictions with marks.", "Measure again: landsight evaluate.")
     good = [row for row in rows if not row["error"]]

@@ -114,8 +114,8 @@ def build(
     digest = _digest(items, settings)
     read = time.perf_counter()
     folder = root / digest[:16]
-    if (folder / "index.json").is_file():
-        return Cache(folder)
+    if (made := _opened(folder)) is not None:
+        return made
     partial = root / f"{digest[:16]}.partial-{os.getpid()}"
     refusals = _refusals(items, working) if decode is None else [None] * len(items)
     partial.mkdir(parents=True)
@@ -131,6 +131,16 @@ def build(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Cache(folder)
+
+
+def _opened(folder: Path) -> Cache | None:
+    """The cache in ``folder``; None when there is none, or one that was cut short or edited: it is then made anew."""
+    try:
+        found = Cache(folder)
+        end = max((e.offset + e.height * e.width * 3 for e in found.entries.values()), default=0)
+        return found if (folder / "pixels.u8").stat().st_size == end else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def read_pixels(source: Path | bytes, decode_px: int) -> ImageU8:

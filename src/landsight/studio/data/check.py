@@ -20,6 +20,7 @@ from landsight.studio.data.samples import Samples
 from landsight.studio.data.split import carve, parted_by_file
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import nearest
+from landsight.studio.typed_toml import is_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ def check(
     """
     reader = open_reader(recipe)
     everything = reader.read("train").thinned(recipe.most)
+    _text_labels(everything.labels)
     _known_labels(recipe, everything.labels)
     given = reader.read("validation", everything.labels).thinned(recipe.most) if "validation" in reader.splits() else None
     working = Working(recipe.working_px, recipe.small_px, recipe.working_shape)
@@ -76,6 +78,8 @@ def check(
     others, notes = _others(reader, everything.labels, recipe.duplicate_distance)
     grouped, found = _grouped(everything, cache, others, recipe)
     kept = without(grouped, recipe.exclude)
+    if len(kept.labels) < 2:
+        raise DataError("no_classes", f"data.exclude leaves {len(kept.labels)} class(es): {list(kept.labels)}.", "Keep at least two.")
     held_keys = {s.key for s in kept.items if not s.small and any(kept.labels[i] in recipe.hold_out for i in s.label_indices)}
     usable = kept.where(lambda s: s.key not in held_keys)
     train, test, validation, carved = _parted(usable, given, recipe, seed, test_is_given=has_test(reader.splits()))
@@ -166,6 +170,13 @@ def _known_labels(recipe: DataRecipe, labels: tuple[str, ...]) -> None:
             raise DataError(
                 "unknown_class", f"The recipe names a class that the folder does not have: received {name!r}.", nearest(name, labels)
             )
+
+
+def _text_labels(labels: tuple[str, ...]) -> None:
+    """Names go into JSON and into bundles, which hold text alone. Raises: DataError for one that the file system has as other bytes."""
+    for name in labels:
+        if not is_text(name):
+            raise DataError("bad_class_name", f"The name of class {name!r} is not UTF-8.", "Rename its folder.")
 
 
 def _more_than_one(samples: Samples) -> None:

@@ -67,7 +67,13 @@ def read_parts(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        return {row["name"]: row["part"] for row in csv.DictReader(file)}
+        reader = csv.DictReader(file)
+        if lacking := {"name", "part"} - set(reader.fieldnames or ()):
+            raise DataError("no_parts", f"{path} has no column {sorted(lacking)[0]!r}.", "Give a table with the columns name and part.")
+        try:
+            return {row["name"]: row["part"] or "" for row in reader}
+        except csv.Error as error:
+            raise DataError("no_parts", f"{path} cannot be read: {error}.", "Give a table with the columns name and part.") from None
 
 
 def parted_by_file(samples: Samples, path: Path) -> tuple[Samples, Samples | None, Samples, list[str]]:

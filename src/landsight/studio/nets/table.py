@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from landsight.errors import RecipeError
 from landsight.photo.prepare import Preparation
+from landsight.studio.data.views import view_size
 from landsight.studio.nets.fine_tune import set_learning
 from landsight.studio.nets.net import StagedNet, channels
 from landsight.studio.nets.sizes import Shape, check_input
@@ -63,9 +64,10 @@ def build(recipe: NetRecipe, outputs: int, image: Preparation) -> StagedNet:
 
 
 def check_views(recipe: NetRecipe, net: StagedNet, image: Preparation, sides: Iterable[int]) -> None:
-    """Can the network learn from square views of these sides, in pixels? Raises: RecipeError, as ``build``."""
+    """Can the network learn from views whose longer side is one of these, in pixels? Raises: RecipeError, as ``build``."""
     for side in sorted(set(sides)):
-        _check_size(recipe, net, (channels(image), side, side))
+        width, height = view_size(side, image)
+        _check_size(recipe, net, (channels(image), height, width))
 
 
 def _check_size(recipe: NetRecipe, net: StagedNet, shape: Shape) -> None:

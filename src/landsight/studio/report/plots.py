@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,7 @@ class Look:
             "axes.axisbelow": True, "axes.prop_cycle": cycler(color=self.series), "font.size": 9.5, "axes.labelsize": 9.5,
             "legend.frameon": False, "legend.fontsize": 9, "lines.linewidth": 1.9, "xtick.major.size": 0, "ytick.major.size": 0,
             "figure.constrained_layout.use": True, "font.family": "DejaVu Sans",
+            "text.parse_math": False,  # a name of a class with dollars in it is no formula
         }  # fmt: skip
 
     def is_dark_at(self, share: float) -> bool:
@@ -95,7 +97,9 @@ def png(draw: Draw, *, size: tuple[float, float] = (7.2, 3.8), look: Look = LIGH
 def png_of(figure: Figure) -> bytes:
     """A finished figure (someone else's, too) as a PNG file; without a date, so that the same plot is the same file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a letter that the font lacks is drawn as a box; the page itself has it
+        figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 

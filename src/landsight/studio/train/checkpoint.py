@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -56,7 +57,12 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DataError("bad_checkpoint", f"{path} is not a checkpoint: {error}.", "Train again, or take another checkpoint.") from None
-    if (found := state.pop("format")) > _FORMAT:
+    found = state.pop("format", None) if isinstance(state, dict) else None
+    if not isinstance(found, int) or not isinstance(state.get("recipe"), dict):
+        raise DataError(
+            "bad_checkpoint", f"{path} is not a checkpoint: no format, or no recipe.", "Train again, or take another checkpoint."
+        )
+    if found > _FORMAT:
         written = state.get("version", "of a later version")
         raise DataError("newer_checkpoint", f"{path} was written by landsight {written}: format {found}, this one reads up to {_FORMAT}.", "Update landsight.")  # fmt: skip
     return Checkpoint(tensors, state)
@@ -73,6 +79,31 @@ def saved_recipe(state: Mapping[str, Any], which: str = "recipe") -> Recipe:
             f"The run was made by landsight {written}, this is {version('landsight')}: {error.reason}",
             "Update landsight.",
         ) from None
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Whole by itself, a checkpoint may still not fit its own recipe: somebody exchanged or edited it. Raises: DataError for what goes wrong."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise DataError(
+            "bad_checkpoint", f"{folder / FILE} does not fit its own recipe: {type(error).__name__}: {shortened(error)}.",
+            "Train again, or take another checkpoint.",
+        ) from None  # fmt: skip
+
+
+def require_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Raises: ValueError, which ``fitting`` explains, for the first tensor that holds NaN or an infinity."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name} is not finite")
+
+
+def shortened(error: Exception) -> str:
+    """The first 200 characters of what an error says: torch names every tensor."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else text[:200] + " ..."
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

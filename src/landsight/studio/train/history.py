@@ -26,10 +26,19 @@ def read_rows(run: Path) -> list[Row]:
         text = (run / METRICS_NAME).read_text(encoding="utf-8")
     except FileNotFoundError:
         return []
-    rows = [_numbers(row) for row in csv.DictReader(text.splitlines())]
+    except UnicodeDecodeError:
+        raise _no_table(run) from None
+    try:
+        rows = [_numbers(row) for row in csv.DictReader(text.splitlines())]
+    except csv.Error:
+        raise _no_table(run) from None
     if any("epoch" not in row or "step" not in row for row in rows):
-        raise DataError("bad_metrics", f"{run / METRICS_NAME} is not what training writes.", "Take it from the run folder again.")
+        raise _no_table(run)
     return rows
+
+
+def _no_table(run: Path) -> DataError:
+    return DataError("bad_metrics", f"{run / METRICS_NAME} is not what training writes.", "Take it from the run folder again.")
 
 
 def figures(row: Row) -> Row:

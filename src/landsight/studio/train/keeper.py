@@ -22,7 +22,15 @@ from landsight.studio.engine import TorchEngine, manifest_of
 from landsight.studio.evaluate import evaluate_engine
 from landsight.studio.recipe import Recipe
 from landsight.studio.tasks.task import Task
-from landsight.studio.train.checkpoint import Checkpoint, optimiser_tensors, restore_optimiser, save_checkpoint, write_atomic
+from landsight.studio.train.checkpoint import (
+    Checkpoint,
+    fitting,
+    optimiser_tensors,
+    require_finite,
+    restore_optimiser,
+    save_checkpoint,
+    write_atomic,
+)
 from landsight.studio.train.environment import circumstances
 from landsight.studio.train.loop import DivergedError, Event, Trainer
 from landsight.studio.train.watch import Watch
@@ -70,13 +78,20 @@ class Keeper:
                 self._save(trainer)
 
     def restore(self, trainer: Trainer, checkpoint: Checkpoint) -> None:
-        """Put trainer and keeper where the checkpoint was written."""
+        """Put trainer and keeper where the checkpoint was written. Raises: DataError when it does not fit the run."""
+        with fitting(self.out / "last"):
+            self._restore(trainer, checkpoint)
+
+    def _restore(self, trainer: Trainer, checkpoint: Checkpoint) -> None:
+        require_finite(checkpoint.tensors)
         trainer.net.load_state_dict(checkpoint.part("net."))
         if trainer.average is not None:
             trainer.average.load(checkpoint.part("ema."))
         restore_optimiser(trainer.optimiser, checkpoint.part("optimiser."))
         state = checkpoint.state
         trainer.step, trainer.sums, trainer.counted = state["step"], state["sums"], state["counted"]
+        if not isinstance(trainer.step, int) or not 0 <= trainer.step <= trainer.plan.steps:
+            raise ValueError(f"step {trainer.step} of {trainer.plan.steps}")
         trainer.watch = Watch.from_state(state["watch"]) if "watch" in state else Watch(best=state["best"])
         trainer.ended = state.get("ended", "")
         trainer.times.before = state.get("seconds", 0.0)

@@ -11,7 +11,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from landsight.errors import LandsightError
+from landsight.errors import LandsightError, RecipeError
 from landsight.studio.data.loader import Batch, Plan
 from landsight.studio.nets.fine_tune import unfreeze
 from landsight.studio.nets.net import StagedNet
@@ -173,7 +173,15 @@ def _forward(trainer: Trainer, batch: Batch, number: int, bf16: bool) -> tuple[T
     targets = {name: t.to(trainer.device) for name, t in batch.targets.items()}
     mixed = mix(image_nchw, targets, cutmix=recipe.train.cutmix, mixup=recipe.train.mixup)
     with torch.autocast(trainer.device.type, torch.bfloat16, enabled=bf16):
-        outputs = trainer.net(mixed.image)
+        try:
+            outputs = trainer.net(mixed.image)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise RecipeError(
+                "bad_value", f"A batch norm learns nothing from {len(mixed.image)} picture: received train.batch = {recipe.train.batch}.",
+                "Raise train.batch, or set net.norm = false or net.freeze_norm = true.",
+            ) from None  # fmt: skip
     terms = trainer.task.losses(outputs, targets)
     if mixed.other is not None:
         others = trainer.task.losses(outputs, mixed.other)

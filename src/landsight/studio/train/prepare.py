@@ -16,6 +16,8 @@ from landsight.studio.data.check import Checked, check
 from landsight.studio.data.loader import Plan
 from landsight.studio.nets import table
 from landsight.studio.nets.fine_tune import frozen_blocks
+from landsight.studio.nets.initialise import INITS
+from landsight.studio.nets.layers import ACTIVATIONS
 from landsight.studio.places import places_of
 from landsight.studio.random import torch_seed
 from landsight.studio.recipe import Recipe
@@ -26,7 +28,8 @@ from landsight.studio.train.batch_size import largest_batch
 from landsight.studio.train.distributed import Processes
 from landsight.studio.train.ema import Average
 from landsight.studio.train.loop import Trainer
-from landsight.studio.train.optimise import optimiser
+from landsight.studio.train.optimise import OPTIMISERS, optimiser
+from landsight.studio.train.schedule import SCHEDULES
 from landsight.studio.train.start import start_from
 
 #: What a line for people is given to.
@@ -51,6 +54,7 @@ def prepare(recipe: Recipe, out: Path, say: Say, *, processes: Processes | None 
     Sets the number of torch's threads for this process. ``is_new`` False: weights come from a checkpoint, so none are read for a start.
     Raises: RecipeError; DataError for data that cannot be used, PlacesError for a places.csv that does not fit.
     """
+    _known_names(recipe)
     processes = processes or Processes()
     torch.set_num_threads(recipe.train.threads or processes.threads())
     cache_root = Path(os.path.expandvars(recipe.data.cache)).expanduser() if recipe.data.cache else out / "cache"
@@ -67,6 +71,17 @@ def prepare(recipe: Recipe, out: Path, say: Say, *, processes: Processes | None 
         recipe = replace(recipe, train=replace(recipe.train, batch=batch))
         say(f"batch size: {batch}, the largest that fits")
     return Prepared(recipe, task, checked, make_trainer(recipe, task, checked, say, processes=processes, is_new=is_new))
+
+
+def _known_names(recipe: Recipe) -> None:
+    """Names in tables, before hours of decoding rather than after. Raises: RecipeError with the nearest known one."""
+    resolve(TASKS, recipe.task, "task")
+    resolve(OPTIMISERS, recipe.optimise.name, "optimiser")
+    resolve(SCHEDULES, recipe.schedule.name, "schedule")
+    resolve(ACTIVATIONS, recipe.net.activation, "activation")
+    resolve(INITS, recipe.net.init, "initialisation")
+    if not recipe.net.name.startswith("timm:"):
+        resolve(table.NETS, recipe.net.name, "network")
 
 
 def make_trainer(

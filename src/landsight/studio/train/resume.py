@@ -12,6 +12,7 @@ from typing import Any
 from landsight.errors import DataError, RecipeError
 from landsight.studio import recipe as recipes
 from landsight.studio.recipe import Recipe
+from landsight.studio.recipe_ranges import check_asked
 from landsight.studio.train.checkpoint import FILE, Checkpoint, load_checkpoint, saved_recipe
 from landsight.studio.typed_toml import toml_value
 
@@ -81,6 +82,7 @@ def with_free_of(recipe: Recipe, given: Recipe) -> Recipe:
 
 def extended(recipe: Recipe, *, epochs: int | None, minutes: float | None, step: int) -> tuple[Recipe, list[str]]:
     """The recipe with its last stage made longer, or more time, and a note for each. Raises: RecipeError for less than it has."""
+    check_asked(epochs=epochs, minutes=minutes)
     notes: list[str] = []
     if epochs is not None and epochs != recipe.epochs:
         if epochs < recipe.epochs:

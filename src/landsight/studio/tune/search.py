@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from landsight.errors import DataError, LandsightError, RecipeError
 from landsight.studio import recipe as recipes
 from landsight.studio.data.check import check
 from landsight.studio.recipe import Recipe
+from landsight.studio.run_file import read_run_file
 from landsight.studio.train.checkpoint import write_atomic
 from landsight.studio.train.interrupt import Interrupt
 from landsight.studio.tune.choose import grid_size
@@ -83,7 +83,9 @@ def starting_point(
 
     known = out / CHOSEN_NAME
     if known.is_file() and (out / "trials").is_dir():  # begun: with another time limit it goes on as well
-        minutes = json.loads(known.read_text(encoding="utf-8"))["asked"]["minutes"]
+        asked = read_run_file(known, "Search in another folder.").get("asked")
+        if not isinstance(asked, dict) or not isinstance(minutes := asked.get("minutes"), int | float | None):
+            raise DataError("bad_run_file", f"{known} does not say what was asked for.", "Search in another folder.")
     else:
         minutes = effort.minutes * effort.workers / (effort.trials or TRIALS) if effort.minutes else TRIAL_MINUTES
     recipe, _ = chosen(source, out, minutes=minutes, settings=settings, say=say or _to_stderr)

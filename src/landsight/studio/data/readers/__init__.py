@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from landsight.errors import DataError
 from landsight.studio.data.samples import Samples
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import resolve
@@ -33,5 +34,7 @@ class Reader(Protocol):
 
 def open_reader(recipe: DataRecipe) -> Reader:
     """The reader that the recipe names, on its root. Raises: RecipeError for an unknown name, DataError when there is no such folder."""
+    if not recipe.root.strip():
+        raise DataError("no_folder", "No folder of pictures is named: data.root is empty.", "Set data.root; '.' is the current folder.")
     reader: Reader = resolve(READERS, recipe.reader, "reader")(recipe)
     return reader

@@ -30,6 +30,8 @@ _USUAL = {
 _PICTURE_FOLDERS = ("images", "img", "train")
 #: So many missing pictures are named.
 _NAMED = 3
+#: Characters of such a name that are shown.
+_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,10 @@ class CsvReader:
 
     def _paths(self, rows: Sequence[Row]) -> list[Path]:
         folders = [self.root, self.table.parent, *(self.root / name for name in _PICTURE_FOLDERS)]
-        found = [next((p for f in folders if (p := f / row.file).is_file()), None) for row in rows]
+        found = [next((p for f in folders if is_there(p := f / row.file)), None) for row in rows]
         missing = [row for row, path in zip(rows, found, strict=True) if path is None]
         if missing:
-            named = ", ".join(f"{row.file!r} (line {row.line})" for row in missing[:_NAMED])
+            named = ", ".join(f"{row.file[:_SHOWN]!r} (line {row.line})" for row in missing[:_NAMED])
             more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
             raise DataError(
                 "missing_picture",
@@ -93,6 +95,14 @@ class CsvReader:
                 f"Put them below {self.root}, or take the lines out.",
             )
         return [path for path in found if path is not None]
+
+
+def is_there(path: Path) -> bool:
+    """Is it a file; a name longer than the system takes is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def from_recipe(recipe: DataRecipe) -> CsvReader:
@@ -128,14 +138,26 @@ def _rows(table: Path, recipe: DataRecipe) -> Iterator[Row]:
     label = _column(columns, recipe.label_column, "label", table)
     split = _column(columns, recipe.split_column, "split", table, is_needed=False)
     named = [_column(columns, name, "value", table) for name in (*recipe.value_columns, *filter(None, [recipe.group_column]))]
-    for row in reader:
+    for row in _whole(reader, table):
         line = reader.line_num
         if None in row.values() or not (row[file] or "").strip():
             raise DataError("bad_table", f"{table.name}, line {line}: too few cells, or no name of a file.", "Correct the line.")
+        if any(row.get(None, ())):  # type: ignore[call-overload]  # cells beyond the heading; empty ones are a spreadsheet's
+            raise DataError(
+                "bad_table", f"{table.name}, line {line}: more cells than columns.", "Put a cell with a separator in it in quotes."
+            )
         values = tuple(_number(row[name], name, table, line) for name in named[: len(recipe.value_columns)])
         group = row[recipe.group_column].strip() if recipe.group_column else ""
         labels = _labels(row[label], recipe.label_separator)
         yield Row(line, _below(row[file].strip(), table, line), labels, part_of(row[split]) or "train" if split else "train", group, values)
+
+
+def _whole(reader: csv.DictReader[str], table: Path) -> Iterator[dict[str, str]]:
+    """The reader's rows. Raises: DataError for a quote that is never closed and so makes a cell of the rest of the file."""
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise DataError("bad_table", f"{table.name}, line {reader.line_num}: {error}.", "Look for a quote that is not closed.") from None
 
 
 def _column(columns: Sequence[str], wanted: str, what: str, table: Path, *, is_needed: bool = True) -> str:

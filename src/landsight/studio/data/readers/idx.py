@@ -69,7 +69,7 @@ class IdxReader:
             raise DataError("no_split", f"{self.root} has no part {split!r}.", nearest(split, self.files))
         pictures, label_file = self.files[split]
         images, numbers = _array(pictures), _array(label_file)
-        if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3) or numbers.ndim != 1:
+        if images.ndim not in (3, 4) or 0 in images.shape[1:] or (images.ndim == 4 and images.shape[3] != 3) or numbers.ndim != 1:
             raise _bad(
                 pictures, f"pictures of shape {images.shape[1:]}, labels of shape {numbers.shape}", "Known: (n, h, w), (n, h, w, 3)."
             )
