@@ -107,6 +107,13 @@ def test_rate_curve_by_hand() -> None:
     assert curve.suggestion == curve.steepest
     assert curve_of(rates, np.linspace(1, 5, 61).tolist()).suggestion is None
     assert curve_of(rates, [3.0]).suggestion is None
+    # The same fall among batches that differ by a tenth of it is read off; batches that differ alone, whatever their least, are not.
+    noise = np.random.default_rng(0).normal(0, 0.15, (200, 61))
+    found = curve_of(rates, (losses + noise[0]).tolist())
+    assert found.deviation == pytest.approx(0.15, rel=0.4)
+    assert found.suggestion == pytest.approx(1e-3, rel=1)
+    wall = np.where(x > -1, (x + 1) * 3, 0)
+    assert sum(curve_of(rates, (1.7 + wall + row).tolist()).suggestion is not None for row in noise) <= 6  # of 200
     assert smoothed(np.full(7, 2.5), 3.0) == pytest.approx(np.full(7, 2.5))
 
 

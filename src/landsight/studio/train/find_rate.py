@@ -35,13 +35,17 @@ _SMOOTH_STEPS = 3.0
 #: The rise ends when the running loss is so many times its least, or no number.
 _DIVERGED = 3.0
 _RUNNING = 0.8
+#: A fall of the smooth loss that is less than so many deviations of a single batch's loss may be chance: three standard errors, as the smoothing
+#: takes about 5 batches at its first point and 10 at its least.
+_FALL_IN_DEVIATIONS = 1.6
 
 
 @dataclass(frozen=True, slots=True)
 class RateCurve:
     """``rates`` (n,), ``losses`` (n,) of single batches, ``smooth`` (n,).
 
-    ``steepest``: rate where the smooth loss falls fastest per decade; ``tenth``: a tenth of the rate where it is least. Both are None when the loss never fell.
+    ``steepest``: rate where the smooth loss falls fastest per decade; ``tenth``: a tenth of the rate where it is least. Both are None when the loss never fell, or
+    by no more than chance can do. ``deviation``: of the loss of single batches about the curve.
     """
 
     rates: NDArray[np.float64]
@@ -49,6 +53,7 @@ class RateCurve:
     smooth: NDArray[np.float64]
     steepest: float | None
     tenth: float | None
+    deviation: float = 0.0
 
     @property
     def suggestion(self) -> float | None:
@@ -77,10 +82,12 @@ def curve_of(rates: NDArray[np.float64], losses: Sequence[float]) -> RateCurve:
     x = rates[: len(y)]
     smooth = smoothed(y, _SMOOTH_STEPS)
     least = int(smooth.argmin()) if len(y) else 0
-    if least < 2:
-        return RateCurve(x, y, smooth, None, None)
+    # Of neighbours' differences, which a slope hardly changes; the median passes over the steps that diverge.
+    deviation = float(np.median(np.abs(np.diff(y)))) / (0.6745 * math.sqrt(2)) if len(y) > 1 else 0.0
+    if least < 2 or smooth[0] - smooth[least] < _FALL_IN_DEVIATIONS * deviation:
+        return RateCurve(x, y, smooth, None, None, deviation)
     slope = np.gradient(smooth, np.log10(x))
-    return RateCurve(x, y, smooth, float(x[int(slope[: least + 1].argmin())]), float(x[least]) / 10)
+    return RateCurve(x, y, smooth, float(x[int(slope[: least + 1].argmin())]), float(x[least]) / 10, deviation)
 
 
 def smoothed(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
@@ -154,7 +161,9 @@ def trial(recipe: Recipe, out: Path, say: Callable[[str], None]) -> tuple[bool, 
     where = f"curve: {out / PLOT} and {out / TABLE}"
     if curve.suggestion is None:
         return False, [
-            "No rate made the loss fall. Look at the labels and at the network; --overfit tells whether it can learn at all.",
+            f"No rate made the loss fall by more than chance: batches of {recipe.train.batch} differ by {curve.deviation:.2g} anyway. "
+            "Nothing is suggested.",
+            "--batch-size with a larger number tells more; --overfit, whether the network can learn these labels at all.",
             where,
         ]
     return True, [
