@@ -23,7 +23,11 @@ def placed(labels: Collection[str], path: Path, *, spare: Collection[str] = ()) 
     catalogue = read_catalogue(path)
     if strangers := [label for label in catalogue if label not in labels and label not in spare]:
         close = difflib.get_close_matches(strangers[0], labels, n=1, cutoff=0.6)
-        advice = f"Did you mean {close[0]!r}?" if close else "Take its row out, or name it as the model does."
+        advice = (
+            f"Did you mean {close[0]!r}?"
+            if close
+            else "Name it as the model does, or take its row out; the table needs a row for each class, and no others."
+        )
         raise PlacesError(
             "places_csv", f"{path.name} names {strangers[0]!r}, which is no class of this model{_more(strangers, 'and so are')}.", advice
         )

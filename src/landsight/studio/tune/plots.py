@@ -45,7 +45,8 @@ def draw_looks(figure: Figure, look: Look, results: Results) -> None:
         points = sorted(trial.intermediate_values.items())
         if points and trial is not best:
             early = trial.state is TrialState.PRUNED
-            axes.plot(*zip(*points, strict=True), color=look.soft, alpha=0.45, linewidth=1, marker="x" if early else None, markevery=[-1])
+            mark = "x" if early else "o" if len(points) == 1 else None
+            axes.plot(*zip(*points, strict=True), color=look.soft, alpha=0.45, linewidth=1, marker=mark, markersize=3.5, markevery=[-1])
     if best is not None and best.intermediate_values:
         points = sorted(best.intermediate_values.items())
         axes.plot(*zip(*points, strict=True), color=look.series[1], marker="o", markersize=3.5, label=f"trial {best.number}, the best")

@@ -82,10 +82,11 @@ def _drawings(results: Results, found: Sequence[Importance]) -> list[_Drawing]:
         drawings.append(_Drawing("importance", "share of the spread by key", size, lambda f, k: plots.draw_importances(f, k, found)))
     if len(results.complete) > 1:
         wide, high = (max(7.4, 1.5 * keys + 1), 4.4), (8.6, 2.5 * -(-keys // plots.PER_ROW))
-        drawings += [
-            _Drawing("parallel", "trials as lines through their values", wide, lambda f, k: plots.draw_parallel(f, k, results)),
-            _Drawing("slices", f"{what} over each key", high, lambda f, k: plots.draw_slices(f, k, results)),
-        ]
+        if keys > 1:  # one axis alone has no lines
+            drawings.append(
+                _Drawing("parallel", "trials as lines through their values", wide, lambda f, k: plots.draw_parallel(f, k, results))
+            )
+        drawings.append(_Drawing("slices", f"{what} over each key", high, lambda f, k: plots.draw_slices(f, k, results)))
     return drawings
 
 

@@ -166,7 +166,7 @@ def _check_data(recipe: Recipe, say: Callable[[str], None]) -> None:
 def _opening(study: optuna.Study, plan: StudyPlan, goal: int, url: str) -> str:
     done = len(finished(study))
     there = f", {done} of them done before" if done else ""
-    return f"{goal} trials{there}; {plan.sampler}, pruning {plan.pruner}, seed {plan.seed}; {len(plan.space)} keys; {shown(url)}"
+    return f"{goal} trials{there}; {plan.sampler}, pruning {plan.pruner}, seed {plan.seed}; {len(plan.space)} key{'' if len(plan.space) == 1 else 's'}; {shown(url)}"
 
 
 def _crowd(orders: Orders, workers: int) -> bool:
