@@ -9,6 +9,7 @@ import pytest
 from tests.studio.conftest import tiny_recipe
 
 from landsight.errors import DataError
+from landsight.studio.compare.measured import read_predictions
 from landsight.studio.data.check import check
 from landsight.studio.data.readers import open_reader
 from landsight.studio.data.split import read_parts
@@ -85,3 +86,10 @@ def test_idx_pictures_without_pixels(tmp_path: Path) -> None:
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1]))
     with pytest.raises(DataError, match=r"pictures of shape \(0, 9\)"):
         open_reader(DataRecipe(root=str(tmp_path))).read("train")
+
+
+@pytest.mark.parametrize("content", ["file,mark,error\na.png,zzz,\n", "file,mark,error\na.png\n", "\0,\n1"])
+def test_predictions_that_are_no_marks(tmp_path: Path, content: str) -> None:
+    (tmp_path / "predictions-test.csv").write_text(content)
+    with pytest.raises(DataError, match="Measure again"):
+        read_predictions(tmp_path / "predictions-test.csv")

@@ -89,7 +89,11 @@ def read_predictions(path: Path) -> tuple[dict[str, Said], int]:
     if not rows or not {"file", "mark", "error"} <= set(rows[0]):
         raise DataError("bad_predictions", f"{path} is no table of predictions with marks.", "Measure again: landsight evaluate.")
     good = [row for row in rows if not row["error"]]
-    return {r["file"]: Said(r.get("truth") or "", r.get("guess") or "", float(r["mark"])) for r in good}, len(rows) - len(good)
+    try:
+        said = {r["file"]: Said(r.get("truth") or "", r.get("guess") or "", float(r["mark"])) for r in good}
+    except (TypeError, ValueError):
+        raise DataError("bad_predictions", f"{path} has a mark that is no number.", "Measure again: landsight evaluate.") from None
+    return said, len(rows) - len(good)
 
 
 def pictures(run: Measured, part: str) -> dict[str, Sample]:
