@@ -62,6 +62,9 @@ def test_the_page_says_how_training_ended(run: Path, tmp_path: Path, ended: str,
     (here / "metrics.csv").write_text("epoch,step,seconds,loss,validation_top1\n1,3,40,1.5,0.5\n2,5,75,1.25,0.75\n")
     page = write_page(here / "report.html", open_run(here), {}, tested=None, bundle=load(here / "bundle"), ended=ended).read_text()
     assert told in page
+    (here / "metrics.csv").write_text("epoch,step,seconds,loss,validation_top1\n1,5,75,1.25,0.75\n")  # one epoch is one, not the head alone
+    page = write_page(here / "report.html", open_run(here), {}, tested=None, bundle=load(here / "bundle")).read_text()
+    assert "Epoch 1 of 0" in page and "The last layer was fitted" not in page
 
 
 def test_given_again_nothing_is_done_twice(photos: Path, run: Path) -> None:

@@ -97,7 +97,7 @@ def _of_test_part(sections: Sequence[Section]) -> list[Section]:
 
 def _learnt(run: Path, trained: Trained, ended: str) -> Section:
     rows = read_rows(run)
-    if len(rows) < 2:
+    if not any(row["step"] for row in rows):
         return Section(
             "How it learnt", [Text("The last layer was fitted to what the network sees already; there were no epochs to follow.")]
         )
