@@ -13,11 +13,12 @@ import torch
 from safetensors.torch import save
 from tests.studio.conftest import tiny_recipe
 
-from landsight.errors import DataError, RecipeError
+from landsight.errors import DataError, RecipeError, UsageError
 from landsight.studio.build import CHOSEN_NAME, chosen, finish
 from landsight.studio.engine import open_run, read_calibration
 from landsight.studio.evaluate import count_look
 from landsight.studio.train.checkpoint import FILE, Checkpoint, load_checkpoint
+from landsight.studio.train.held import held
 from landsight.studio.train.history import read_rows
 from landsight.studio.train.run import resume, train
 
@@ -138,3 +139,10 @@ def test_a_run_without_validation_pictures_is_finished_all_the_same(folder: Path
     (tmp_path / "run" / "built.json").write_text("{")
     with pytest.raises(DataError, match="Remove it"):
         finish(built.run, test=False, say=said.append)
+
+
+def test_two_processes_do_not_train_in_one_folder(run: Path) -> None:
+    with held(run), pytest.raises(UsageError, match="Another process is training") as caught:
+        resume(run)
+    assert caught.value.code == "run_in_use"
+    assert resume(run).finished  # the hold ends with the block

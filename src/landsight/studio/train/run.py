@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from landsight.studio.train.distributed import Processes, joined
 from landsight.studio.train.environment import circumstances, describe
 from landsight.studio.train.first_batches import write_first_batches
 from landsight.studio.train.followers import followers
+from landsight.studio.train.held import held
 from landsight.studio.train.interrupt import Interrupt
 from landsight.studio.train.keeper import Keeper
 from landsight.studio.train.loop import Listener
@@ -118,8 +120,12 @@ def resume(
 
 def _go(order_of: Callable[[], _Order], out: Path, *, listeners: tuple[Listener, ...], say: Say | None, mlflow: bool) -> Run:
     began = time.monotonic()
-    with joined() as processes:
-        order = _agreed(order_of(), processes)
+    with joined() as processes, ExitStack() as stack:
+        order = order_of()
+        if processes.is_first:
+            stack.enter_context(held(out))
+            order = order_of()  # as it is now that nobody else can change it
+        order = _agreed(order, processes)
         voice = (say or to_stderr) if processes.is_first else _silent
         if processes.is_first:
             _open(order, out, voice)
