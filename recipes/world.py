@@ -249,7 +249,7 @@ def _exported(made: Making, name: str, decision: Decision | None, calibration: d
     out = made.run / name
     shutil.rmtree(out, ignore_errors=True)
     trained_run = open_run(made.run, "last")
-    places = placed(trained_run.task.labels, made.data / "landmarks" / PLACES_NAME, spare=trained_run.recipe.data.exclude)
+    places = placed(trained_run.task.labels, made.data / "landmarks" / PLACES_NAME)
     trained = {
         "training": "8,848 photos of 110 places from public repositories; 34 places from 96 x 96 pictures alone",
         "other photos, for what is unknown": "COCO 300, Oxford flowers 220, ordinary street fronts 300",

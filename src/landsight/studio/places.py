@@ -14,8 +14,8 @@ from landsight.studio.recipe import DataRecipe
 def places_of(data: DataRecipe, labels: Sequence[str], table: Path | None = None) -> dict[str, BundlePlace]:
     """Label -> place from ``table``; None: from places.csv in the data folder, and empty when there is none.
 
-    Classes that the recipe leaves out may have a row. Called before training as well, so that a table that does not fit is told then.
+    Called before training as well, so that a table that does not fit is told then.
     Raises: PlacesError, see bundle.placed.
     """
     path = table or Path(os.path.expandvars(data.root)).expanduser() / PLACES_NAME
-    return placed(labels, path, spare=data.exclude) if table is not None or path.is_file() else {}
+    return placed(labels, path) if table is not None or path.is_file() else {}

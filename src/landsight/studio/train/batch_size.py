@@ -49,7 +49,7 @@ def doubled(limit: int, cap: float, peak: Callable[[int], float | None]) -> int:
     if last is None:
         return max(1, size // 2)
     growth = last / 2
-    while 2 * size <= limit and last + growth * 2 <= cap:
+    while 2 * size <= limit and last + growth * 2 < cap:
         found = peak(2 * size)
         if found is None or found > cap:
             break
