@@ -65,12 +65,12 @@ class Ran:
 
 def main() -> None:
     """See the module."""
-    chosen, others = options()
+    chosen, others, steps_of = options()
     use_same_cores()
     report = Report("training_speed", "training ResNet-18 at 224 px", chosen, notes=list(NOTES))
     found: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="landsight-bench-") as scratch:
-        for kind, steps in STEPS.items():
+        for kind, steps in steps_of.items():
             data = Path(scratch) / kind
             pictures = laid_out(photos(kind, chosen.data), data, CLASSES[kind], BATCH * (1 if chosen.quick else steps))
             warm(pictures)
@@ -82,10 +82,13 @@ def main() -> None:
     report.finish(found)
 
 
-def options() -> tuple[Settings, Path]:
-    """Of the command line. Ends the program with a sentence when LANDSIGHT_DATA is not set or ``--others`` cannot be started."""
+def options() -> tuple[Settings, Path, dict[str, int]]:
+    """Of the command line; steps an epoch by kind last. Ends the program with a sentence when LANDSIGHT_DATA is not set or ``--others`` cannot be started."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="in which all sides take turns (default 3)")
+    parser.add_argument(
+        "--steps", type=int, nargs=2, metavar=("LARGE", "SMALL"), default=tuple(STEPS.values()), help="an epoch (default 4 16)"
+    )
     parser.add_argument("--quick", action="store_true", help="one step an epoch, one round, nothing kept: only to see that it works")
     parser.add_argument("--others", type=Path, required=True, help="a Python that has timm and fastai (see above)")
     given = parser.parse_args()
@@ -95,7 +98,11 @@ def options() -> tuple[Settings, Path]:
     if not given.others.is_file():
         stop(f"--others: there is no {given.others}")
     # Not resolved: a venv's python is a link, and knows its packages by where the link lies.
-    return Settings(1 if given.quick else max(1, given.rounds), given.quick, None, Path(data).resolve()), given.others.absolute()
+    return (
+        Settings(1 if given.quick else max(1, given.rounds), given.quick, None, Path(data).resolve()),
+        given.others.absolute(),
+        dict(zip(STEPS, given.steps, strict=True)),
+    )
 
 
 def photos(kind: str, data: Path) -> list[list[Path]]:
@@ -159,8 +166,10 @@ def clocked(command: Sequence[str], env: Mapping[str, str]) -> Ran:
 
 
 def figures(kind: str, ran: Mapping[str, Sequence[Ran]]) -> list[Figure]:
-    """Ratios that are held against the goals, then what they are made of."""
+    """Ratios that are held against the goals, then what they are made of. Ends the program when a side left pictures out."""
     what = WHAT[kind]
+    if len(seen := {one.pictures for runs in ran.values() for one in runs}) > 1:
+        stop(f"{what}: the sides trained on different numbers of pictures: {sorted(seen)}")
     speeds = {name: [one.amortised for one in ran[name]] for name in SIDE_NAMES}
     found = [
         Figure(f"{what}: times as fast as {other}, ten epochs", "x", ratio(speeds["landsight"], speeds[other]), GOALS[kind, other], ">=")

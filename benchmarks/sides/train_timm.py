@@ -18,7 +18,7 @@ from training_clock import Clock, declare_torchvision
 
 declare_torchvision()
 
-from timm.data import create_dataset, create_loader, resolve_data_config  # noqa: E402 - after the operators it needs
+from timm.data import add_img_extensions, create_dataset, create_loader, resolve_data_config  # noqa: E402 - after the operators it needs
 from timm.loss import LabelSmoothingCrossEntropy  # noqa: E402
 from timm.models import create_model  # noqa: E402
 from timm.optim import create_optimizer_v2  # noqa: E402
@@ -39,6 +39,7 @@ def main() -> None:
     given = parser.parse_args()
     clock = Clock(given.batch)
     random_seed(_SEED, 0)
+    add_img_extensions(".webp")  # or it would leave out such pictures, and say nothing
     dataset = create_dataset("", root=given.data, split="train", is_training=True, batch_size=given.batch)
     model = create_model("resnet18", pretrained=False, num_classes=len(dataset.reader.class_to_idx))
     model.to(device="cpu").to(memory_format=torch.channels_last)

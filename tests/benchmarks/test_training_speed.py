@@ -37,6 +37,9 @@ def test_the_first_epoch_counts_once_in_ten(script: ModuleType) -> None:
     assert by_name["small photos: landsight, first epoch"].median == pytest.approx(10.0)
     assert by_name["small photos: landsight, later epochs"].median == pytest.approx(20.0)
 
+    with pytest.raises(SystemExit):  # a side that leaves pictures out is no side to compare with
+        script.figures("small", {"landsight": [ours], "timm": [script.Ran(99, 11.0, 11.0, 40.0)], "fastai": [slower]})
+
 
 def test_classes_have_as_many_pictures_each_and_validation_one(script: ModuleType, tmp_path: Path) -> None:
     sources = []
