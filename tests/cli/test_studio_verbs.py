@@ -44,6 +44,7 @@ def test_evaluate_measures_a_bundle(landsight: Landsight, bundle: Path, labelled
     assert "n = 9" in people.out and "page:" not in people.out
     shown = landsight("evaluate", bundle, "--data", labelled, "--out", tmp_path / "out")
     assert f"page: {tmp_path / 'out' / 'evaluation-test.html'}" in shown.out
+    assert "learnt from" in landsight("evaluate", bundle, "--data", labelled, "--part", "train").out
     without = landsight("evaluate", bundle)
     assert (without.code, without.err.count("\n")) == (2, 1)
 

@@ -55,6 +55,8 @@ def evaluate(source: Path, format_: str, folds: int | None, learning_curve: bool
         click.echo(f"{len(found.unreadable)} pictures could not be read and count neither for nor against")
     if found.looks is not None:
         click.echo(f"look {found.looks} at {part!r}")
+    elif part == "train":
+        click.echo("These pictures were learnt from, or some of them were: others will be told less well.")
     page = (options["out"] or source) / f"evaluation-{part}.html"
     if page.is_file():  # of a bundle nothing is written unless --out says where
         click.echo(f"page: {page}")
