@@ -69,3 +69,9 @@ def test_a_file_that_is_missing_or_not_toml(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("a = = b")
     with pytest.raises(RecipeError, match="not TOML"):
         recipes.load(tmp_path / "bad.toml")
+
+
+def test_smoothing_and_a_label_taken_out_of_the_softmax_do_not_go_together() -> None:
+    with pytest.raises(RecipeError, match="leave one of them off"):
+        recipes.from_dict({}, ("train.label_smoothing=0.1", "train.absent_large_logit=-1e4"))
+    assert recipes.from_dict({}, ("train.label_smoothing=0.1", "train.absent_large_logit=-2.3")).train.label_smoothing == 0.1

@@ -155,7 +155,8 @@ def test_eight_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
 
 
 def test_sharp_views_teach_nothing_about_labels_without_large_pictures() -> None:
-    task = Classify(Recipe(), ["a", "b", "c"], [True, True, False], [True, False, True])
+    hard = replace(Recipe(), train=replace(Recipe().train, absent_large_logit=-1e4))
+    task = Classify(hard, ["a", "b", "c"], [True, True, False], [True, False, True])
     logits = torch.zeros(2, 3, requires_grad=True)
     targets = {"label": torch.tensor([0, 0]), "sharp": torch.tensor([True, False]), "small": torch.tensor([False, True])}
     loss = task.losses({"logits": logits}, targets)["cross_entropy"]
@@ -165,11 +166,11 @@ def test_sharp_views_teach_nothing_about_labels_without_large_pictures() -> None
     assert logits.grad is not None
     assert logits.grad[0, 2] == 0
     assert logits.grad[1, 2] > 0
-    soft = replace(Recipe(), train=replace(Recipe().train, absent_large_logit=0.0, absent_small_logit=math.log(0.5)))
+    soft = replace(Recipe(), train=replace(Recipe().train, absent_small_logit=math.log(0.5)))
     loss = Classify(soft, ["a", "b", "c"], [True, True, False], [True, False, True]).losses({"logits": logits}, targets)["cross_entropy"]
     # Sharp: log 3. Small: label b counts half, so log 2.5.
     assert loss.item() == pytest.approx((math.log(3) + math.log(2.5)) / 2, abs=1e-6)
-    only_small = Classify(Recipe(), ["a", "b"], [False, False], [True, True])
+    only_small = Classify(hard, ["a", "b"], [False, False], [True, True])
     assert only_small.losses(
         {"logits": torch.zeros(1, 2)}, {"label": torch.tensor([0]), "sharp": torch.tensor([True]), "small": torch.tensor([False])}
     )["cross_entropy"].item() == pytest.approx(math.log(2), abs=1e-6)

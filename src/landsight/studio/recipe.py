@@ -14,6 +14,9 @@ from landsight.photo.prepare import Preparation
 from landsight.studio.recipe_ranges import check_ranges
 from landsight.studio.typed_toml import build, copied, set_value, toml_value
 
+#: A label whose logit is lowered by more than this is as good as gone; label smoothing would pay dearly for it (-ln p grows with it).
+_LOWEST_SMOOTHED = -20.0
+
 
 @dataclass(frozen=True, slots=True)
 class DataRecipe:
@@ -203,7 +206,7 @@ class TrainRecipe:
     threads: int = 0
     losses: Mapping[str, float] = field(default_factory=lambda: {"cross_entropy": 1.0})
     label_smoothing: float = 0.0
-    absent_large_logit: float = -1e4
+    absent_large_logit: float = 0.0
     absent_small_logit: float = 0.0
     absent_shrunk_logit: float = 0.0
     cutmix: float = 0.0
@@ -317,5 +320,11 @@ def _check(recipe: Recipe) -> None:
         raise RecipeError(
             "bad_value", f"train.losses: none has a weight above 0: received {dict(recipe.train.losses)}.", "Name at least one."
         )
+    lowest = min(recipe.train.absent_large_logit, recipe.train.absent_small_logit, recipe.train.absent_shrunk_logit)
+    if recipe.train.label_smoothing > 0 and lowest < _LOWEST_SMOOTHED:
+        raise RecipeError(
+            "bad_value", f"train.label_smoothing: received {recipe.train.label_smoothing} beside an absent_*_logit of {lowest:g}.",
+            "Smoothing asks for every label, and some are taken out of the softmax: leave one of them off.",
+        )  # fmt: skip
     if recipe.optimise.precision not in ("auto", "fp32", "bf16"):
         raise RecipeError("bad_value", f"optimise.precision: received {recipe.optimise.precision!r}.", "Known: auto, fp32, bf16.")
