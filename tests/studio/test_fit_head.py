@@ -60,3 +60,12 @@ def test_epochs_begin_from_the_fitted_head(folder: Path, tmp_path: Path) -> None
     assert run.finished and run.step > 0
     rows = (tmp_path / "run/metrics.csv").read_text().splitlines()
     assert rows[1].startswith("0,0,")
+
+
+def test_label_smoothing_is_for_epochs_and_does_not_touch_the_fitted_head(folder: Path, tmp_path: Path) -> None:
+    settings = ("train.fit_head=true", "schedule.stages=[]")
+    heads = []
+    for smoothing in (0.0, 0.2):
+        train(tiny_recipe(folder, *settings, f"train.label_smoothing={smoothing}"), tmp_path / str(smoothing))
+        heads.append(open_run(tmp_path / str(smoothing), "best").net.head.weight)
+    assert torch.equal(*heads)
