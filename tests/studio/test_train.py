@@ -198,7 +198,7 @@ def test_one_optimiser_step_a_batch_and_events_in_order(folder: Path, tmp_path: 
 
 
 def test_checkpoint_round_trip_and_damage(tmp_path: Path) -> None:
-    saved = Checkpoint({"net.a": torch.arange(6).reshape(2, 3), "ema.a": torch.tensor(1.5)}, {"step": 3, "name": "é"})
+    saved = Checkpoint({"net.a": torch.arange(6).reshape(2, 3), "ema.a": torch.tensor(1.5)}, {"step": 3, "name": "é", "recipe": {}})
     save_checkpoint(tmp_path / "last", saved)
     loaded = load_checkpoint(tmp_path / "last")
     assert loaded.state == {**saved.state, "version": version("landsight")}
@@ -212,7 +212,7 @@ def test_checkpoint_round_trip_and_damage(tmp_path: Path) -> None:
 
 
 def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = Checkpoint({"net.a": torch.zeros(2)}, {"step": 1})
+    old = Checkpoint({"net.a": torch.zeros(2)}, {"step": 1, "recipe": {}})
     save_checkpoint(tmp_path, old)
 
     def full(descriptor: int) -> None:

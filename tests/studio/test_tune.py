@@ -264,7 +264,7 @@ def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(fold
 def test_what_cannot_be_trained_ends_the_search_with_the_reason(folder: Path, tmp_path: Path) -> None:
     recipe = _recipe(folder)
     with pytest.raises(UsageError, match=r"None of the first 3 trials.*optimise\.rate"):
-        tune(recipe, tmp_path / "s", space=_space(recipe, "optimise.rate=1e30:1e35:log"), effort=Effort(5), say=_silent)
+        tune(recipe, tmp_path / "s", space=_space(recipe, "optimise.rate=1e5:1e6:log"), effort=Effort(5), say=_silent)
     with pytest.raises(DataError, match="no picture to validate"):
         tune(_recipe(folder, "data.validation_share=0.0"), tmp_path / "t", space=_space(recipe), effort=Effort(1), say=_silent)
 

@@ -121,10 +121,15 @@ class Classify:
 
     @staticmethod
     def score(answers: Sequence[ClassAnswer], truths: Sequence[int], values: Sequence[tuple[float, ...]] = ()) -> dict[str, Metric]:
-        """top1, top3, top5, mean_per_class, ece, in shares of 1; mae_NAME of each value that is predicted, in its own unit."""
+        """top1, top3, top5, mean_per_class, ece, in shares of 1; mae_NAME of each value that is predicted, in its own unit.
+
+        Raises: FloatingPointError for probabilities that are no numbers.
+        """
         if not answers:
             return {}
         probabilities = np.stack([a.probabilities for a in answers])
+        if not np.isfinite(probabilities).all():
+            raise FloatingPointError("the network answers with what is no number")
         orders = np.stack([a.order for a in answers])
         found = metrics.classification(probabilities, orders, np.asarray(truths, np.int64))
         return {**found, **value_errors([a.values for a in answers], values)}

@@ -197,10 +197,16 @@ def _finite(tensors: dict[str, torch.Tensor], trainer: Trainer) -> None:
 
 
 def look(engine: TorchEngine, recipe: Recipe, task: Task, samples: Samples) -> dict[str, Metric]:
-    """Score a part of the training folder by the road that evaluation takes. With train.subset_cap: on evenly spaced pictures of it."""
+    """Score a part of the training folder by the road that evaluation takes. With train.subset_cap: on evenly spaced pictures of it.
+
+    Raises: DivergedError when the network, with weights that are still finite, answers with what is no number.
+    """
     cap = recipe.train.subset_cap
     items = samples.items[:: max(1, -(-len(samples) // cap))] if cap else samples.items
-    return evaluate_engine(engine, replace(samples, items=items), manifest_of(recipe, task), {}).metrics
+    try:
+        return evaluate_engine(engine, replace(samples, items=items), manifest_of(recipe, task), {}).metrics
+    except FloatingPointError as error:
+        raise DivergedError("diverged", f"At a look, {error}.", "Lower optimise.rate, or set optimise.clip_norm to 1.") from None
 
 
 def _weights(trainer: Trainer) -> dict[str, torch.Tensor]:
