@@ -142,6 +142,18 @@ def test_leaks_into_given_parts_are_named_and_kept(leaky: Path, tmp_path: Path) 
     assert check(tiny_recipe(leaky).data, 0, tmp_path / "cache").leaks == ()  # duplicate_distance below 0: not looked for
 
 
+def test_leaks_are_left_out_when_the_recipe_says_so(leaky: Path, tmp_path: Path) -> None:
+    shutil.copy(leaky / "train/red/3.png", leaky / "train/red/again.png")  # a duplicate of a picture that leaks leaks too
+    recipe = tiny_recipe(leaky, "data.duplicate_distance=3", "data.working_px=96", "data.drop_leaks=true").data
+    checked = check(recipe, 0, tmp_path / "cache")
+    assert checked.leaks == ()
+    gone = {"train/blue/4.png", "train/red/3.png", "train/red/5.png", "train/red/again.png"}
+    assert len(checked.train) == 21 - len(gone)
+    assert not gone & {s.name for s in checked.train.items}
+    assert len(checked.subsets["validation"]) == 5
+    assert any("4 training picture(s)" in note and "data.drop_leaks" in note for note in checked.notes)
+
+
 def test_what_was_found_is_kept_and_looked_for_again_when_a_file_changes(
     leaky: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

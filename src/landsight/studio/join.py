@@ -25,7 +25,7 @@ from landsight.studio.nets import efficientnet_lite
 from landsight.studio.nets.efficientnet_lite import FEATURES, EfficientNetLite
 from landsight.studio.nets.fine_tune import frozen_blocks
 from landsight.studio.nets.net import StagedNet
-from landsight.studio.nets.two_branch import fold_norms, from_branches
+from landsight.studio.nets.two_branch import BRANCHES, fold_norms, from_branches
 from landsight.studio.onnx_export import round_to_halves
 from landsight.studio.train.checkpoint import Checkpoint, save_checkpoint
 
@@ -56,23 +56,26 @@ class Seen:
     offsets: Rows
 
 
-def begin(run: Path, out: Path, *, which: str = "last") -> Trained:
-    """Write the joined run ``out`` from a run of EfficientNet-Lite0 that froze its first blocks; the kept branch comes from ImageNet.
+def begin(run: Path, out: Path, *, which: str = "last", kept: int | None = None) -> Trained:
+    """Write the joined run ``out`` from a run of an EfficientNet-Lite that froze its first blocks; the kept branch comes from ImageNet.
 
-    Norms are folded and weights rounded to halves, so that the exported network is this one and not nearly this one.
+    ``kept``: size of the kept branch; None: that of the tuned one, and the frozen blocks are shared. Norms are folded and weights rounded to halves, so that the exported network is this one and not nearly this one.
     """
     trained = open_run(run, which)
     tuned = trained.net
     if not isinstance(tuned, EfficientNetLite):
-        raise TypeError(f"only EfficientNet-Lite0 can be joined, not {type(tuned).__name__}")
+        raise TypeError(f"only an EfficientNet-Lite can be joined, not {type(tuned).__name__}")
     recipe = trained.recipe
-    pretrained = efficientnet_lite.build(replace(recipe.net, pretrained=True), len(trained.task.labels), recipe.input)
+    size = tuned.size if kept is None else kept
+    start = replace(recipe.net, name=f"efficientnet_lite{size}", pretrained=True)
+    pretrained = efficientnet_lite.build(start, len(trained.task.labels), recipe.input)
     for net in (tuned, pretrained):
         fold_norms(net)
         round_to_halves(net)
-    shared = frozen_blocks(recipe.net)
-    trained = replace(trained, recipe=replace(recipe, net=replace(recipe.net, frozen_blocks=shared)))
-    return _write(out, trained, from_branches(tuned, pretrained, shared=shared))
+    shared = frozen_blocks(recipe.net) if size == tuned.size else None
+    name = next(name for name, sizes in BRANCHES.items() if sizes == (tuned.size, size))
+    named = replace(recipe.net, name=name, frozen_blocks=shared or 0)
+    return _write(out, replace(trained, recipe=replace(recipe, net=named)), from_branches(tuned, pretrained, shared=shared))
 
 
 def finish(out: Path, kept: Head, share: float) -> Trained:
@@ -133,7 +136,7 @@ def choose_share(tuned: Rows, kept: Rows, labels: NDArray[np.int64], candidates:
 def _write(out: Path, trained: Trained, net: StagedNet) -> Trained:
     recipe = replace(
         trained.recipe,
-        net=replace(trained.recipe.net, name="efficientnet_lite0_two_branch", mix_style=0.0, start="", pretrained=False),
+        net=replace(trained.recipe.net, mix_style=0.0, start="", pretrained=False),
         export=replace(trained.recipe.export, int8=False),
     )
     state = {**trained.state, "recipe": asdict(recipe)}

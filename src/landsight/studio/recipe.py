@@ -32,6 +32,7 @@ class DataRecipe:
     name are left out, and nothing is carved. ``labels_file`` and the columns are for the "csv" reader: the table (below root, or an absolute path), which column names the
     file, the label or labels (``label_separator`` between them), the part, the group that must not be split, numbers to predict.
 
+    ``drop_leaks``: training pictures that are near-duplicates of pictures in another given part are left out, not only reported.
     ``most``: for a first try, read at most so many pictures to train and to validate on, of every class alike (0: all).
     """
 
@@ -50,6 +51,7 @@ class DataRecipe:
     test_share: float = 0.15
     parts: str = ""
     duplicate_distance: int = 3
+    drop_leaks: bool = False
     working_px: int = 256
     working_shape: Literal["squash", "fit"] = "squash"
     small_px: int = 96

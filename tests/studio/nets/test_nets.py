@@ -30,8 +30,8 @@ _BARE = NetRecipe(pretrained=False, frozen_blocks=0, dropout=0.0)
 #: Narrow, so that the tests are quick; the nets that have a width.
 _NARROW = {name: {"width": 0.25} for name in ("vgg", "resnet", "inception", "fcn")} | {"mlp": {"hidden": (24, 16)}}
 _COLOUR, _GREY = Preparation(53, 37), Preparation(28, 28, colour="L", mean=(127.0,), std=(128.0,))
-#: All but the alias of efficientnet_lite0, and the middle one of three sizes.
-NAMES = [name for name in table.NETS if name not in ("pretrained", "efficientnet_lite1")]
+#: All but the alias of efficientnet_lite0, the middle one of three sizes, and the larger twice.
+NAMES = [name for name in table.NETS if name not in ("pretrained", "efficientnet_lite1", "efficientnet_lite2_two_branch")]
 
 
 def made(name: str, image: Preparation = _COLOUR, outputs: int = 5, **fields: object) -> StagedNet:

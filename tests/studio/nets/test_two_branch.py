@@ -12,20 +12,20 @@ from torch import nn
 from landsight.errors import DataError, RecipeError
 from landsight.photo.prepare import Preparation
 from landsight.studio.engine import RoundedEngine, TorchEngine
-from landsight.studio.nets import cnn
+from landsight.studio.nets import cnn, table
 from landsight.studio.nets.efficientnet_lite import FEATURES, EfficientNetLite
 from landsight.studio.nets.read_onnx import read_efficientnet_lite0
-from landsight.studio.nets.two_branch import fold_norms, from_branches
+from landsight.studio.nets.two_branch import BRANCHES, fold_norms, from_branches
 from landsight.studio.onnx_export import write_fp32
 from landsight.studio.recipe import NetRecipe
 
 SHARED = 5
 
 
-def lite(seed: int, outputs: int = 4) -> EfficientNetLite:
+def lite(seed: int, outputs: int = 4, size: int = 0) -> EfficientNetLite:
     """Untrained weights, and norms that do something."""
     torch.manual_seed(seed)
-    net = EfficientNetLite(outputs, dropout=0.1, norm_momentum=0.05)
+    net = EfficientNetLite(outputs, dropout=0.1, norm_momentum=0.05, size=size)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.8, 1.2)
@@ -57,6 +57,25 @@ def test_each_branch_computes_what_it_did_alone(pictures: torch.Tensor) -> None:
     torch.testing.assert_close(joined["embedding"][:, :FEATURES], alone["embedding"])
     torch.testing.assert_close(joined["embedding"][:, FEATURES:], kept(pictures)["embedding"])
     assert not torch.allclose(joined["embedding"][:, :FEATURES], joined["embedding"][:, FEATURES:])
+
+
+@torch.inference_mode()
+def test_branches_of_different_sizes_share_nothing_but_the_picture(pictures: torch.Tensor) -> None:
+    tuned, kept = lite(1, size=2), lite(2)
+    joined = from_branches(tuned, kept, shared=None)
+    assert len(joined.stages()) == len(tuned.stages()) > len(kept.stages())
+    outputs = joined(pictures)
+    torch.testing.assert_close(outputs["logits"], tuned(pictures)["logits"])
+    torch.testing.assert_close(outputs["embedding"][:, :FEATURES], tuned(pictures)["embedding"])
+    torch.testing.assert_close(outputs["embedding"][:, FEATURES:], kept(pictures)["embedding"])
+    with pytest.raises(RecipeError, match="different sizes share none"):
+        from_branches(tuned, kept, shared=SHARED)
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_each_pair_of_the_table_is_built_by_name(name: str) -> None:
+    net = table.build(NetRecipe(name=name, pretrained=False), 3, Preparation(64, 64))
+    assert net.eval()(torch.zeros(1, 3, 64, 64))["feature_map"].shape == (1, 2 * FEATURES, 2, 2)
 
 
 def test_networks_that_differ_where_they_should_be_one_are_refused() -> None:

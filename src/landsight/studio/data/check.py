@@ -77,7 +77,9 @@ def check(
     cache = build(everything.items, root=cache_root, working=working, decode=decode, progress=progress)
     others, notes = _others(reader, everything.labels, recipe.duplicate_distance)
     grouped, found = _grouped(everything, cache, others, recipe)
-    kept = without(grouped, recipe.exclude)
+    kept, dropped = without(grouped, recipe.exclude), []
+    if recipe.drop_leaks and found.leaks:
+        kept, dropped = _without_leaks(kept, found)
     if len(kept.labels) < 2:
         raise DataError("no_classes", f"data.exclude leaves {len(kept.labels)} class(es): {list(kept.labels)}.", "Keep at least two.")
     held_keys = {s.key for s in kept.items if not s.small and any(kept.labels[i] in recipe.hold_out for i in s.label_indices)}
@@ -89,9 +91,17 @@ def check(
     _complete(train)
     names = {s.name for s in train.items}
     leaks = tuple(leak for leak in found.leaks if leak.train in names)
-    notes = [*carved, *leak_notes(leaks, found.compared), *notes]
+    notes = [*dropped, *carved, *leak_notes(leaks, found.compared), *_size_notes(train, recipe.small_px), *notes]
     duplicates_known = sum(n > 1 for n in Counter(s.group for s in grouped.items).values())
     return Checked(train, subsets, cache, cache.corrupt, duplicates_known, test, leaks, tuple(notes))
+
+
+def _without_leaks(samples: Samples, found: Related) -> tuple[Samples, list[str]]:
+    """Without the pictures that another part has too, and without their near-duplicates here."""
+    leaking = {leak.train for leak in found.leaks}
+    groups = {s.group for s in samples.items if s.name in leaking and s.group != -1}
+    kept = samples.where(lambda s: s.name not in leaking and s.group not in groups)
+    return kept, [f"{len(samples) - len(kept)} training picture(s) that other parts have too were left out (data.drop_leaks)."]
 
 
 def _others(reader: Reader, labels: tuple[str, ...], distance: int) -> tuple[dict[str, Samples], list[str]]:
@@ -134,6 +144,18 @@ def _carved(part: str, carved: Samples, whole: Samples) -> str:
     lacking = [name for name, n in zip(whole.labels, carved.counts(), strict=True) if n == 0]
     text = f"The data has no {part} part: {len(carved)} of {len(whole)} pictures were set aside for it (data.{part}_share)."
     return text + (f" It has none of {len(lacking)} class(es): {', '.join(lacking[:5])}." if lacking else "")
+
+
+def _size_notes(train: Samples, small_px: int) -> list[str]:
+    """A sentence when some classes have small pictures alone and others none: size tells them apart, and a network learns that first."""
+    small, large = (has_kind(train, small=kind) for kind in (True, False))
+    only_small, only_large = (sum(a and not b for a, b in zip(*kinds, strict=True)) for kinds in ((small, large), (large, small)))
+    if not only_small or not only_large:
+        return []
+    return [
+        f"Size gives classes away: {only_small} of {len(small)} have only pictures of at most {small_px} px, {only_large} only larger ones."
+        " Photos of another size than their class had may be misjudged; `landsight data check` says more, docs/data.md what helps."
+    ]
 
 
 def has_kind(samples: Samples, *, small: bool) -> list[bool]:

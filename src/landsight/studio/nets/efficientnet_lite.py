@@ -108,6 +108,7 @@ class EfficientNetLite(StagedNet):
 
     def __init__(self, outputs: int, *, dropout: float, norm_momentum: float, channels: int = 3, size: int = 0) -> None:
         super().__init__()
+        self.size = size
         rows = _scaled(*SIZES[size])
         self.stem = ConvNorm(channels, 32, 3, stride=2, momentum=norm_momentum)
         self.blocks = nn.ModuleList(

@@ -8,12 +8,13 @@ from landsight.studio.recipe import NetRecipe
 
 #: Blocks that a pretrained EfficientNet keeps when the recipe says -1: what edges and colours look like is the same everywhere.
 PRETRAINED_KEPT = 5
-_PRETRAINED = ("pretrained", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "efficientnet_lite0_two_branch")
+_PRETRAINED = ("pretrained", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+_TWO_BRANCH = ("efficientnet_lite0_two_branch", "efficientnet_lite2_two_branch", "efficientnet_lite2_with_lite0")
 
 
 def has_learnt_before(recipe: NetRecipe) -> bool:
     """Does this network begin with weights of ImageNet: net.pretrained says so, and there are some."""
-    return recipe.pretrained and (recipe.name in _PRETRAINED or recipe.name.startswith("timm:"))
+    return recipe.pretrained and (recipe.name in (*_PRETRAINED, *_TWO_BRANCH) or recipe.name.startswith("timm:"))
 
 
 def frozen_blocks(recipe: NetRecipe) -> int:
@@ -22,7 +23,7 @@ def frozen_blocks(recipe: NetRecipe) -> int:
         raise RecipeError("bad_value", f"net.frozen_blocks: received {recipe.frozen_blocks}.", "Give 0 or more, or -1 for what suits.")
     if recipe.frozen_blocks >= 0:
         return recipe.frozen_blocks
-    if recipe.name == "efficientnet_lite0_two_branch":
+    if recipe.name in _TWO_BRANCH:
         return PRETRAINED_KEPT  # it is built of them, whatever its weights
     return PRETRAINED_KEPT if recipe.name in _PRETRAINED and recipe.pretrained else 0
 

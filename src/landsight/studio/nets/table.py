@@ -27,6 +27,8 @@ NETS: dict[str, str] = {
     "efficientnet_lite1": "landsight.studio.nets.efficientnet_lite:build",
     "efficientnet_lite2": "landsight.studio.nets.efficientnet_lite:build",
     "efficientnet_lite0_two_branch": "landsight.studio.nets.two_branch:build",
+    "efficientnet_lite2_two_branch": "landsight.studio.nets.two_branch:build",
+    "efficientnet_lite2_with_lite0": "landsight.studio.nets.two_branch:build",
 }
 _LAYERS = ("norm", "activation", "init", "width")
 _MAPS = (*_LAYERS, "pool", "padding_mode")

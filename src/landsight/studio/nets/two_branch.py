@@ -1,4 +1,6 @@
-"""EfficientNet-Lite0 twice from a shared start: one branch fine-tuned, the other as ImageNet left it; the head sees both.
+"""Two EfficientNet-Lites in one network: one branch fine-tuned, the other as ImageNet left it; the head sees both.
+
+Branches of the same size share their first blocks, which fine-tuning froze; branches of different sizes share nothing but the picture.
 
 Fine-tuning makes a network better at its labels and worse at everything else: it forgets what other things look like. A branch that was
 never tuned remembers, and its mistakes are others. Both branches are one network here: features side by side, one linear head, named
@@ -8,7 +10,8 @@ ensembles of zero-shot and fine-tuned networks of Wortsman et al. 2022 (WiSE-FT,
 
 from __future__ import annotations
 
-import copy
+from dataclasses import replace
+from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +25,17 @@ from landsight.studio.nets.initialise import initialise_head
 from landsight.studio.nets.net import StagedNet, channels
 from landsight.studio.recipe import NetRecipe
 
+#: Name of a network -> sizes of the tuned and of the kept branch.
+BRANCHES: dict[str, tuple[int, int]] = {
+    "efficientnet_lite0_two_branch": (0, 0),
+    "efficientnet_lite2_two_branch": (2, 2),
+    "efficientnet_lite2_with_lite0": (2, 0),
+}
 Branches = tuple[Tensor, Tensor]
 
 
 class Both(nn.Module):
-    """One stage of either branch; the first one after the shared blocks is given one map, the others a pair."""
+    """One stage of either branch; the first of them is given one map (or the picture), the others a pair."""
 
     def __init__(self, tuned: nn.Module, kept: nn.Module) -> None:
         super().__init__()
@@ -40,25 +49,30 @@ class Both(nn.Module):
 
 
 class TwoBranch(StagedNet):
-    """Stem and ``shared`` blocks once, the other blocks twice; embedding and feature map are [tuned, kept], 2 x 1280 channels."""
+    """Stem and ``shared`` blocks once, the other blocks twice; embedding and feature map are [tuned, kept], 2 x 1280 channels.
 
-    def __init__(self, outputs: int, *, shared: int, dropout: float, norm_momentum: float, channels: int = 3) -> None:
+    ``shared`` None: not even the stem, which is all that branches of different sizes can do.
+    """
+
+    def __init__(
+        self, outputs: int, *, sizes: tuple[int, int], shared: int | None, dropout: float, norm_momentum: float, channels: int = 3
+    ) -> None:
         super().__init__()
-        tuned = EfficientNetLite(outputs, dropout=dropout, norm_momentum=norm_momentum, channels=channels)
-        kept = copy.deepcopy(tuned)
-        if not 0 <= shared < len(tuned.blocks):
-            raise RecipeError(
-                "bad_value", f"net.frozen_blocks: received {shared}, the network has {len(tuned.blocks)}.", "Share fewer blocks."
-            )
-        self.stem = tuned.stem
-        pairs = [Both(a, b) for a, b in zip(tuned.blocks[shared:], kept.blocks[shared:], strict=True)]
-        self.blocks = nn.ModuleList([*tuned.blocks[:shared], *pairs])
+        tuned, kept = (
+            EfficientNetLite(outputs, dropout=dropout, norm_momentum=norm_momentum, channels=channels, size=size) for size in sizes
+        )
+        _check_shared(shared, sizes, len(tuned.blocks))
+        first = shared or 0
+        self.stem = Both(tuned.stem, kept.stem) if shared is None else tuned.stem
+        # The shallower branch waits for the deeper one.
+        pairs = zip_longest(tuned.blocks[first:], kept.blocks[first:])
+        self.blocks = nn.ModuleList([*tuned.blocks[:first], *(Both(a or nn.Identity(), b or nn.Identity()) for a, b in pairs)])
         self.last = Both(tuned.last, kept.last)
         self.dropout = nn.Dropout(dropout)
         self.head = initialise_head(nn.Linear(2 * FEATURES, outputs))
 
     def stages(self) -> list[nn.Module]:
-        """Stem and 16 blocks."""
+        """Stem and the blocks, as many as the deeper branch has."""
         return [self.stem, *self.blocks]
 
     def finish(self, x: Tensor) -> Tensor:
@@ -71,20 +85,25 @@ class TwoBranch(StagedNet):
 
 
 def build(recipe: NetRecipe, outputs: int, image: Preparation) -> TwoBranch:
-    """From a recipe: ``frozen_blocks`` are shared; ``pretrained`` takes both branches from ImageNet.
+    """From a recipe: ``frozen_blocks`` are shared if both have one size; ``pretrained`` takes both branches from ImageNet.
 
-    Trained as it is, both branches learn; for one that stays as it was, train ``efficientnet_lite0`` and join the run (studio/join.py).
+    Trained as it is, both branches learn; for one that stays as it was, train the tuned branch's network and join the run (studio/join.py).
     """
-    shared = frozen_blocks(recipe)
-    net = TwoBranch(outputs, shared=shared, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum, channels=channels(image))
+    sizes = BRANCHES[recipe.name]
+    shared = frozen_blocks(recipe) if sizes[0] == sizes[1] else None
+    net = TwoBranch(
+        outputs, sizes=sizes, shared=shared, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum, channels=channels(image)
+    )
     if recipe.pretrained:
-        one = efficientnet_lite.build(recipe, outputs, image)
-        joined = from_branches(one, one, shared=shared)
+        tuned, kept = (
+            efficientnet_lite.build(replace(recipe, name=f"efficientnet_lite{size}"), outputs, image) for size in sizes
+        )
+        joined = from_branches(tuned, tuned if shared is not None else kept, shared=shared)
         net.load_state_dict({**joined.state_dict(), **{f"head.{name}": t for name, t in net.head.state_dict().items()}})
     return net
 
 
-def from_branches(tuned: EfficientNetLite, kept: EfficientNetLite, *, shared: int) -> TwoBranch:
+def from_branches(tuned: EfficientNetLite, kept: EfficientNetLite, *, shared: int | None) -> TwoBranch:
     """Both networks in one: stem and shared blocks of ``tuned``, its head on its own half of the embedding, nothing on the other.
 
     Raises: RecipeError when the blocks to share differ.
@@ -95,14 +114,12 @@ def from_branches(tuned: EfficientNetLite, kept: EfficientNetLite, *, shared: in
         if tensor.is_floating_point() and _is_shared(name, shared) and not torch.equal(tensor, weights[name]):
             raise RecipeError("bad_value", f"The two networks differ in {name}, which is to be shared.", "Share fewer blocks.")
     net = TwoBranch(
-        tuned.head.out_features, shared=shared, dropout=tuned.dropout.p, norm_momentum=tuned.stem.norm.momentum or 0.0,
-        channels=tuned.stem.conv.in_channels,
+        tuned.head.out_features, sizes=(tuned.size, kept.size), shared=shared, dropout=tuned.dropout.p,
+        norm_momentum=tuned.stem.norm.momentum or 0.0, channels=tuned.stem.conv.in_channels,
     )  # fmt: skip
     state = {name: tensor for name, tensor in weights.items() if _is_shared(name, shared)}
     for branch, part in (("tuned", weights), ("kept", kept.state_dict())):
-        state |= {
-            _inside(name, branch): t for name, t in part.items() if name.startswith(("blocks.", "last.")) and not _is_shared(name, shared)
-        }
+        state |= {_inside(name, branch): t for name, t in part.items() if not name.startswith("head.") and not _is_shared(name, shared)}
     state["head.weight"] = torch.cat([weights["head.weight"], torch.zeros_like(weights["head.weight"])], 1)
     state["head.bias"] = weights["head.bias"]
     net.load_state_dict(state)
@@ -122,7 +139,17 @@ def fold_norms(net: nn.Module) -> None:
             module.set_folded(module.conv.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale)
 
 
-def _is_shared(name: str, shared: int) -> bool:
+def _check_shared(shared: int | None, sizes: tuple[int, int], blocks: int) -> None:
+    if shared is not None and (sizes[0] != sizes[1] or not 0 <= shared < blocks):
+        raise RecipeError(
+            "bad_value", f"net.frozen_blocks: received {shared}, the branches have {blocks} blocks and the sizes {sizes}.",
+            "Share fewer blocks; branches of different sizes share none.",
+        )  # fmt: skip
+
+
+def _is_shared(name: str, shared: int | None) -> bool:
+    if shared is None:
+        return False
     part, _, rest = name.partition(".")
     return part == "stem" or (part == "blocks" and int(rest.partition(".")[0]) < shared)
 
@@ -130,7 +157,7 @@ def _is_shared(name: str, shared: int) -> bool:
 def _inside(name: str, branch: str) -> str:
     """Where a tensor of one branch lies in the joined network: blocks.7.expand... -> blocks.7.tuned.expand..."""
     part, _, rest = name.partition(".")
-    if part == "last":
-        return f"last.{branch}.{rest}"
+    if part != "blocks":
+        return f"{part}.{branch}.{rest}"
     number, _, rest = rest.partition(".")
     return f"blocks.{number}.{branch}.{rest}"
