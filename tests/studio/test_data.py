@@ -111,7 +111,9 @@ def test_size_that_gives_classes_away_is_said(tmp_path: Path) -> None:
     for number in range(1, 10, 2):  # the small ones
         (root / "train" / "blue" / f"{number:03d}.png").unlink()
     notes = check(tiny_recipe(root).data, 0, tmp_path / "cache").notes
-    assert any(note.startswith("Size gives classes away: 1 of 3 have only pictures of at most 32 px, 1 only larger ones.") for note in notes)
+    assert any(
+        note.startswith("Size gives classes away: 1 of 3 have only pictures of at most 32 px, 1 only larger ones.") for note in notes
+    )
 
 
 def test_cache_is_made_once_for_the_same_files_and_anew_for_others(tmp_path: Path) -> None:

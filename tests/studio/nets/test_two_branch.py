@@ -14,9 +14,10 @@ from landsight.photo.prepare import Preparation
 from landsight.studio.engine import RoundedEngine, TorchEngine
 from landsight.studio.nets import cnn, table
 from landsight.studio.nets.efficientnet_lite import FEATURES, EfficientNetLite
-from landsight.studio.nets.read_onnx import read_efficientnet_lite0
+from landsight.studio.nets.read_onnx import read_efficientnet_lite
 from landsight.studio.nets.two_branch import BRANCHES, fold_norms, from_branches
-from landsight.studio.onnx_export import write_fp32
+from landsight.studio.onnx_export import round_to_halves, write_fp32
+from landsight.studio.onnx_graph import halve_weights
 from landsight.studio.recipe import NetRecipe
 
 SHARED = 5
@@ -93,20 +94,34 @@ def test_folding_norms_changes_no_answer(pictures: torch.Tensor) -> None:
 
 
 @torch.inference_mode()
-def test_weights_come_back_out_of_an_exported_model(pictures: torch.Tensor, tmp_path: Path) -> None:
-    net = lite(5, outputs=7)
+@pytest.mark.parametrize("size", [0, 2])
+def test_weights_come_back_out_of_an_exported_model(pictures: torch.Tensor, tmp_path: Path, size: int) -> None:
+    net = lite(5, outputs=7, size=size)
     write_fp32(net, Preparation(48, 64), tmp_path / "model.onnx", opset=18)
-    again = read_efficientnet_lite0(tmp_path / "model.onnx")
+    again = read_efficientnet_lite(tmp_path / "model.onnx")
+    assert again.size == size
     for name, output in net(pictures).items():
         torch.testing.assert_close(again(pictures)[name], output, rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_tuned_branch_comes_back_out_of_a_joined_model_of_halves(pictures: torch.Tensor, tmp_path: Path) -> None:
+    tuned, kept = lite(5, outputs=7, size=2), lite(6, outputs=7)
+    for net in (tuned, kept):
+        fold_norms(net)
+        round_to_halves(net)
+    write_fp32(from_branches(tuned, kept, shared=None), Preparation(48, 64), tmp_path / "model.onnx", opset=18)
+    assert halve_weights(tmp_path / "model.onnx")
+    again = read_efficientnet_lite(tmp_path / "model.onnx")
+    torch.testing.assert_close(again(pictures)["logits"], tuned(pictures)["logits"], rtol=1e-4, atol=1e-5)
 
 
 def test_another_network_is_not_taken_for_it(tmp_path: Path) -> None:
     write_fp32(
         cnn.build(NetRecipe(name="cnn", pretrained=False), 3, Preparation(32, 32)), Preparation(32, 32), tmp_path / "model.onnx", opset=18
     )
-    with pytest.raises(DataError, match="holds no EfficientNet-Lite0"):
-        read_efficientnet_lite0(tmp_path / "model.onnx")
+    with pytest.raises(DataError, match="holds no EfficientNet-Lite"):
+        read_efficientnet_lite(tmp_path / "model.onnx")
 
 
 def test_rounding_to_bf16_changes_a_little_and_leaves_the_network_alone(pictures: torch.Tensor) -> None:

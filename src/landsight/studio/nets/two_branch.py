@@ -95,9 +95,7 @@ def build(recipe: NetRecipe, outputs: int, image: Preparation) -> TwoBranch:
         outputs, sizes=sizes, shared=shared, dropout=recipe.dropout, norm_momentum=recipe.norm_momentum, channels=channels(image)
     )
     if recipe.pretrained:
-        tuned, kept = (
-            efficientnet_lite.build(replace(recipe, name=f"efficientnet_lite{size}"), outputs, image) for size in sizes
-        )
+        tuned, kept = (efficientnet_lite.build(replace(recipe, name=f"efficientnet_lite{size}"), outputs, image) for size in sizes)
         joined = from_branches(tuned, tuned if shared is not None else kept, shared=shared)
         net.load_state_dict({**joined.state_dict(), **{f"head.{name}": t for name, t in net.head.state_dict().items()}})
     return net
@@ -108,6 +106,7 @@ def from_branches(tuned: EfficientNetLite, kept: EfficientNetLite, *, shared: in
 
     Raises: RecipeError when the blocks to share differ.
     """
+    _check_shared(shared, (tuned.size, kept.size), len(tuned.blocks))
     weights = tuned.state_dict()
     for name, tensor in kept.state_dict().items():
         # Whole numbers count batches, which is no weight.
