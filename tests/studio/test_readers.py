@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landsight.errors import DataError
+from landsight.errors import DataError, RecipeError
 from landsight.photo.prepare import Preparation
 from landsight.studio.collect import prepared_pictures
 from landsight.studio.data.check import check, without
@@ -237,3 +237,10 @@ def test_empty_class_and_class_of_one_picture(tmp_path: Path) -> None:
     next((root / "train" / "red").iterdir()).unlink()
     with pytest.raises(DataError, match="'red' has no readable training picture"):
         check(recipe, 0, tmp_path / "cache")
+
+
+def test_a_field_for_tables_is_not_ignored_where_there_is_none(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "d", each=4)
+    for setting in ('data.label_column="kind"', 'data.value_columns=["height"]'):
+        with pytest.raises(RecipeError, match=r"data\.\w+ is for a table, and .* was read without one"):
+            open_reader(tiny_recipe(root, setting).data)

@@ -35,7 +35,7 @@ def write_page(
     if not isinstance(environment.get("data"), dict):
         raise DataError("bad_run_file", f"{run / 'environment.json'} is not what training writes, or not there.", advice)
     parts = [
-        _short(trained, looks, tested, bundle, run, tiled=bool(sections)), _came_in(environment["data"]), *([_chosen(reasons)] if reasons else []), _learnt(run, trained, ended),
+        _short(trained, looks, tested, bundle, run, tiled=bool(sections)), _came_in(environment["data"], tested.get(trained.task.main_metric) if tested else None), *([_chosen(reasons)] if reasons else []), _learnt(run, trained, ended),
         *_of_test_part(sections), _recipe(run, environment),
     ]  # fmt: skip
     foot = f"landsight {metadata.version('landsight')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
@@ -74,8 +74,11 @@ def _tile(name: str, metric: Metric) -> Tile:
     return Tile(name.replace("_", " "), f"{metric.value:.3f}", f"{metric.low:.3f} to {metric.high:.3f}", metric.what)
 
 
-def _came_in(data: Mapping[str, Any]) -> Section:
+def _came_in(data: Mapping[str, Any], tested: Metric | None) -> Section:
+    """``tested``: the figure of the test part, which training has not counted unless it carved it."""
     parts = [[name, n] for name, n in data.items() if name in ("train", "validation", "held_out", "test")]
+    if tested and "test" not in data:
+        parts.append(["test, given", tested.n])
     blocks: list[Block] = [Table([Column("part"), Column("pictures", numeric=True)], parts)]
     blocks += [Text(note, "note") for note in data.get("notes", ())]
     if data["duplicate_groups"]:

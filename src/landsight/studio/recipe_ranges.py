@@ -26,7 +26,7 @@ class Range:
 
     def __str__(self) -> str:
         if self.above and self.high >= _MANY:
-            return "above 0"
+            return f"above {self.low:g} and at most {self.high:,.0f}"
         return f"in {'(' if self.above else '['}{self.low:g}, {self.high:g}{')' if self.below else ']'}"
 
 

@@ -111,6 +111,10 @@ def compare(
         raise UsageError("one_run", f"Comparing takes two runs: received {len(folders)}.", "Name at least two run folders.")
     runs = measure(folders, part, say or _to_stderr)
     files, left_out = common(runs)
+    seeds = {run.recipe.train.seed for run in runs if run.recipe is not None}
+    if "not answered by all" in left_out and len(seeds) > 1:
+        why = f"not answered by all (the runs have the seeds {', '.join(map(str, sorted(seeds)))}: each carved its own {part} part, unless data.parts says which)"
+        left_out = {why if reason == "not answered by all" else reason: count for reason, count in left_out.items()}
     if not files:
         raise DataError("nothing_common", f"These runs have no picture of the part {part!r} in common.", "Compare runs on the same data and train.seed.")  # fmt: skip
     marks = np.array([[run.said[name].mark for name in files] for run in runs])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from landsight.errors import DataError
+from landsight.errors import DataError, RecipeError
 from landsight.studio.data.samples import Samples
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import resolve
@@ -19,9 +19,14 @@ READERS: dict[str, str] = {
     "idx": "landsight.studio.data.readers.idx:from_recipe",
 }
 
+#: Fields of data that only a table gives a meaning.
+COLUMNS = ("labels_file", "file_column", "label_column", "label_separator", "split_column", "group_column", "value_columns")
+
 
 class Reader(Protocol):
-    """A data folder opened."""
+    """A data folder opened. ``takes_columns``: what the recipe says about a table's columns means something to it."""
+
+    takes_columns: bool
 
     def splits(self) -> Mapping[str, Path]:
         """Name of each part -> where it lies. "train" always, "validation" under any of its usual names, others under their own."""
@@ -37,4 +42,9 @@ def open_reader(recipe: DataRecipe) -> Reader:
     if not recipe.root.strip():
         raise DataError("no_folder", "No folder of pictures is named: data.root is empty.", "Set data.root; '.' is the current folder.")
     reader: Reader = resolve(READERS, recipe.reader, "reader")(recipe)
+    if not reader.takes_columns and (given := [name for name in COLUMNS if getattr(recipe, name)]):
+        raise RecipeError(
+            "no_table", f"data.{given[0]} is for a table, and {recipe.root} was read without one: received {getattr(recipe, given[0])!r}.",
+            "Name the table: data.labels_file; or leave the field out.",
+        )  # fmt: skip
     return reader

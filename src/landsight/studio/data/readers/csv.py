@@ -52,6 +52,8 @@ class CsvReader:
     A truth is one index, or a tuple of indices when ``label_separator`` is set or a file has rows with different labels.
     """
 
+    takes_columns = True
+
     def __init__(self, recipe: DataRecipe) -> None:
         self.recipe = recipe
         self.root = folder_of(recipe.root)

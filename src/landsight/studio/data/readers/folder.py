@@ -19,6 +19,8 @@ _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 class FolderReader:
     """Reads ``root/split/class/file``. ``root`` may hold environment variables ($NAME) and ~."""
 
+    takes_columns = False
+
     def __init__(self, root: str | Path) -> None:
         self.root = folder_of(root)
         if not self.root.is_dir():

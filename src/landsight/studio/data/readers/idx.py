@@ -52,6 +52,8 @@ class IdxReader:
     Parts by name: "t10k" or "test" is test, "valid" is validation, all else is train.
     """
 
+    takes_columns = False
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.files = _pairs(root)
