@@ -18,6 +18,8 @@ from landsight.studio.survey import Survey
 MINUTES: Final = 15.0
 #: Longer side up to which pictures are learnt at their own size, from scratch: pretrained weights expect things larger than that.
 TINY_PX: Final = 64
+#: Side of the pictures that the network of _PRETRAINED learnt from.
+_PRETRAINED_PX: Final = 224
 #: Epochs beyond which more gain little: of a pretrained network, and from scratch.
 _MOST_TUNED, _MOST_SCRATCH = 12, 40
 #: Fewer epochs than this do not pay for tuning the body: then the head alone is fitted.
@@ -132,6 +134,7 @@ def _timed(proposal: Proposal, draft: Recipe, survey: Survey, minutes: float, *,
     fit = int(minutes * 60 * _FOR_STEPS * rate / max(1, survey.pictures))
     time_given = f"{minutes:g} minutes" + (", the default" if is_default else "")
     if is_pretrained and fit < _LEAST_TUNED:
+        proposal = _at_pretrained_size(proposal)
         proposal.tree["schedule"] = {"stages": []}
         proposal.tree["net"] |= {"frozen_blocks": 0}
         proposal.tree["export"] = {"int8": False}  # weighing it against fp32 would take longer than the training
@@ -141,6 +144,16 @@ def _timed(proposal: Proposal, draft: Recipe, survey: Survey, minutes: float, *,
         proposal.tree["train"]["minutes"] = minutes
     why = f"{survey.pictures} pictures at about {rate:.0f} a second, {time_given}, never more than {most}"
     return _staged(proposal, draft, max(1, min(most, fit)), why)
+
+
+def _at_pretrained_size(proposal: Proposal) -> Proposal:
+    """A body that learns nothing sees best at the size that it was made for, even if pictures are smaller (docs/log.md)."""
+    side = proposal.tree["input"]["width"]
+    if side >= _PRETRAINED_PX:
+        return proposal
+    proposal.tree["input"] = {"width": _PRETRAINED_PX, "height": _PRETRAINED_PX}
+    told = (f"pictures at {_PRETRAINED_PX} x {_PRETRAINED_PX} px", "the size that the network was pretrained at, and it stays as it is")
+    return Proposal(proposal.tree, (told, *(reason for reason in proposal.reasons if reason[0] != f"pictures at {side} x {side} px")))
 
 
 def _staged(proposal: Proposal, draft: Recipe, epochs: int, why: str) -> Proposal:
