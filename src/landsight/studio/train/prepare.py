@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -48,6 +49,10 @@ class Prepared:
     trainer: Trainer
 
 
+#: So many dropped files are named on the spot.
+_NAMED: Final = 10
+
+
 def prepare(recipe: Recipe, out: Path, say: Say, *, processes: Processes | None = None, is_new: bool = True) -> Prepared:
     """Check the data (its cache lies in ``out`` unless the recipe names one), make task, network, optimiser and plan; nothing is trained.
 
@@ -60,8 +65,10 @@ def prepare(recipe: Recipe, out: Path, say: Say, *, processes: Processes | None 
     cache_root = Path(os.path.expandvars(recipe.data.cache)).expanduser() if recipe.data.cache else out / "cache"
     progress = _DecodeLines(say)
     checked = processes.first_then_all(lambda: check(recipe.data, recipe.train.seed, cache_root, progress=progress))
-    for item in checked.corrupt:
+    for item in checked.corrupt[:_NAMED]:
         say(f"dropped {item.name}: {item.reason}")
+    if len(checked.corrupt) > _NAMED:
+        say(f"dropped {len(checked.corrupt) - _NAMED} more; all are in environment.json, and on the page when it is done")
     for note in checked.notes:
         say(note)
     task: Task = resolve(TASKS, recipe.task, "task").from_data(recipe, checked)
