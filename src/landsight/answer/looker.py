@@ -10,7 +10,8 @@ import itertools
 import os
 from collections import deque
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,6 +64,7 @@ class Looker:
         self._wants = (FACTS if facts else frozenset()) | ({"prepared"} if bundle is not None else frozenset())
         preparation = bundle.manifest.input if bundle else None
         self._pool = Pool(preparation, limits=limits or Limits.from_environment(), workers=workers)
+        self._gathered: deque[tuple[Item, Future[tuple[Item, Any | None]]]] = deque()
         self._looked = 0
         self._may_measure = runtime == "auto" and precision is None
         # One thread has the engine: it opens it while the first photos are decoded, and then looks at one batch after the other.
@@ -73,6 +75,16 @@ class Looker:
         """One photo as read, and the network's answer (None without pixels). ``name`` is what to call bytes."""
         item = self._submit(source, name).result()
         return item, self._looked_at([item]).result()[0]
+
+    def submit(self, source: Source, *, name: str | None = None, thumbnail_px: int | None = None) -> Future[tuple[Item, Any | None]]:
+        """As ``look``, without waiting. Photos that are read by the time the network is free are looked at together, 16 at most.
+
+        ``thumbnail_px``: longer side of a JPEG in Item.thumbnail. Cancelling the future drops what has not begun. May be called from
+        any thread.
+        """
+        answer: Future[tuple[Item, Any | None]] = Future()
+        self._submit(source, name, thumbnail_px).add_done_callback(partial(self._gather, answer))
+        return answer
 
     def look_many(self, sources: Iterable[Source]) -> Generator[tuple[Item, Any | None], None, None]:
         """As ``look`` for each source, in order, streaming with flat memory; ``sources`` may be endless.
@@ -121,14 +133,47 @@ class Looker:
         self._pool.close(wait=False)
         # A runtime that is still loading must not meet the end of the interpreter.
         self._network.shutdown(cancel_futures=True)
+        while self._gathered:
+            self._gathered.popleft()[1].cancel()
 
-    def _submit(self, source: Source, name: str | None = None) -> Future[Item]:
+    def _submit(self, source: Source, name: str | None = None, thumbnail_px: int | None = None) -> Future[Item]:
+        wants = self._wants | ({"thumbnail"} if thumbnail_px else frozenset())
         if isinstance(source, bytes):
-            return self._pool.submit(source, self._wants, name=name)
+            return self._pool.submit(source, wants, name=name, thumbnail_px=thumbnail_px)
         path = Path(source)
         # The text as it was given: Path would turn "./a.jpg" into "a.jpg".
         sidecar = find_sidecar(path) if self._facts else None
-        return self._pool.submit(path, self._wants, sidecar=sidecar, name=name or os.fspath(source))
+        return self._pool.submit(path, wants, sidecar=sidecar, name=name or os.fspath(source), thumbnail_px=thumbnail_px)
+
+    def _gather(self, answer: Future[tuple[Item, Any | None]], read: Future[Item]) -> None:
+        """One photo of ``submit`` is read: queue it for the network, or answer it when there is nothing to look at."""
+        try:
+            item = read.result()
+            if item.prepared is not None:
+                self._gathered.append((item, answer))
+                # One call a photo: the first finds all that are ready, the others what came meanwhile, or nothing.
+                self._network.submit(self._look_at_gathered)
+            elif answer.set_running_or_notify_cancel():
+                answer.set_result((item, None))
+        except (Exception, CancelledError) as error:
+            if not answer.done():
+                answer.set_exception(error)
+
+    def _look_at_gathered(self) -> None:
+        """Runs on the network's own thread."""
+        ready: list[tuple[Item, Future[tuple[Item, Any | None]]]] = []
+        while self._gathered and len(ready) < LOOK_AT_ONCE:
+            item, answer = self._gathered.popleft()
+            if answer.set_running_or_notify_cancel():
+                ready.append((item, answer))
+        try:
+            answers = self._look([item for item, _ in ready])
+        except Exception as error:
+            for _, answer in ready:
+                answer.set_exception(error)
+            return
+        for (item, answer), found in zip(ready, answers, strict=True):
+            answer.set_result((item, found))
 
     def _looked_at(self, items: list[Item]) -> Future[list[Any]]:
         """What the network will answer; at once when there is nothing to look at."""

@@ -31,12 +31,18 @@ _LIMITS = (
         "--max-memory", type=click.IntRange(min=1), default=None, help="Address space for one photo, in bytes. Default: 1 billion."
     ),
 )
-_PHOTOS = (
-    click.option("--recursive/--no-recursive", default=True, show_default=True, help="Look into the folders of a folder."),
-    click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that read photos. Default: one for each core."),
-    *_LIMITS,
+_WORKERS = click.option(
+    "--workers", type=click.IntRange(min=1), default=None, help="Processes that read photos. Default: one for each core."
+)
+_RUNTIME = (
     click.option("--runtime", type=click.Choice(["auto", "onnxruntime", "openvino"]), default="auto", show_default=True, help="What runs the network."),
     click.option("--precision", default=None, metavar="NAME", help="One of the bundle's precisions. Default: measured by doctor, else fp32."),
+)  # fmt: skip
+_PHOTOS = (
+    click.option("--recursive/--no-recursive", default=True, show_default=True, help="Look into the folders of a folder."),
+    _WORKERS,
+    *_LIMITS,
+    *_RUNTIME,
     click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary."),
 )  # fmt: skip
 
@@ -59,6 +65,16 @@ def answer_options(formats: Iterable[str]) -> Callable[[Command], Command]:
 def photo_options(command: Command) -> Command:
     """Add how photos are found, read and run. Each limit of a photo has an environment variable as well; the option wins."""
     return _added(command, _PHOTOS)
+
+
+def runtime_options(command: Command) -> Command:
+    """Add how many workers read, and what runs the network."""
+    return _added(command, (_WORKERS, *_RUNTIME))
+
+
+def limit_options(command: Command) -> Command:
+    """Add what one photo may cost; the option wins over the environment variable."""
+    return _added(command, _LIMITS)
 
 
 def limits_from(options: Mapping[str, Any]) -> Limits:

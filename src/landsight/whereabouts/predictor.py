@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError, Future
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +69,32 @@ class Predictor:
         """
         return self._settle(*self._looker.look(source, name=name))
 
+    def submit(
+        self, source: Source, *, name: str | None = None, top_k: int | None = None, thumbnail_px: int | None = None
+    ) -> Future[tuple[Located, Item]]:
+        """As ``locate``, without waiting, for many callers at once: what is ready at the same time is looked at together.
+
+        Beside the answer comes the photo as read: its size, and with ``thumbnail_px`` a small JPEG. ``top_k`` None: the predictor's.
+        Cancelling the future drops what has not begun. May be called from any thread.
+        """
+        settled: Future[tuple[Located, Item]] = Future()
+        looked = self._looker.submit(source, name=name, thumbnail_px=thumbnail_px)
+
+        def settle(found: Future[tuple[Item, Any | None]]) -> None:
+            try:
+                item, answer = found.result()
+                located = self._settle(item, answer, top_k)
+            except (Exception, CancelledError) as error:
+                if not settled.done():
+                    settled.set_exception(error)
+            else:
+                if settled.set_running_or_notify_cancel():
+                    settled.set_result((located, item))
+
+        settled.add_done_callback(lambda future: looked.cancel() if future.cancelled() else None)
+        looked.add_done_callback(settle)
+        return settled
+
     def locate_many(self, sources: Iterable[Source]) -> Iterator[Located]:
         """One Located a source, in order, streaming with flat memory; ``sources`` may be endless.
 
@@ -91,10 +118,10 @@ class Predictor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _settle(self, item: Item, answer: Any | None) -> Located:
+    def _settle(self, item: Item, answer: Any | None, top_k: int | None = None) -> Located:
         """Weigh all evidence about one photo."""
         found = Findings(item.name, item.facts, answer=answer, error=item.error, warnings=item.warnings)
-        return decide(found, self._manifest, top_k=self._top_k, gps=self._gps, place_of=_place_of)
+        return decide(found, self._manifest, top_k=top_k or self._top_k, gps=self._gps, place_of=_place_of)
 
 
 def locate(source: Source, **options: Any) -> Located:

@@ -1,0 +1,113 @@
+"""One bundle at work: who may come in, photos to answers, and another bundle in its place without a pause."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landsight.bundle.load import Bundle, load
+from landsight.runtime.stream import Item
+from landsight.service.metrics import Metrics
+from landsight.service.problems import busy
+from landsight.service.settings import Settings
+from landsight.service.uploads import Upload
+from landsight.whereabouts.located import Located
+from landsight.whereabouts.predictor import Predictor
+
+#: What a client is told to wait when the queue is full: about as long as a full queue takes.
+_RETRY_S = 2
+
+
+@dataclass(slots=True)
+class _Serving:
+    """A predictor and how many photos it has in work; it is closed when it is replaced and the last of them is answered."""
+
+    predictor: Predictor
+    bundle: Bundle
+    in_work: int = 0
+    is_replaced: bool = False
+
+
+class Station:
+    """Photos in, answers out, many at once. Lives on one event loop; ``open`` and ``close`` block and belong into a thread."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings, self.metrics = settings, metrics
+        self._waiting = 0
+        self._serving = self._opened()
+        self._closing: set[threading.Thread] = set()
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that answers now."""
+        return self._serving.bundle
+
+    @property
+    def has_changed(self) -> bool:
+        """Another bundle lies in the folder than the one that answers. Cost: one small file read."""
+        return load(self.settings.bundle).bundle_hash != self.bundle.bundle_hash
+
+    def describe(self) -> dict[str, Any]:
+        """As Predictor.describe; waits until the engine is loaded."""
+        return self._serving.predictor.describe()
+
+    @asynccontextmanager
+    async def room_for(self, photos: int) -> AsyncIterator[None]:
+        """Places in the queue while the block runs. Raises: ServiceError 503 when there are too few."""
+        if self._waiting and self._waiting + photos > self.settings.queue:
+            raise busy(_RETRY_S)
+        self._waiting += photos
+        self.metrics.waiting.set(self._waiting)
+        try:
+            yield
+        finally:
+            self._waiting -= photos
+            self.metrics.waiting.set(self._waiting)
+
+    async def locate(self, upload: Upload, *, top_k: int, thumbnail_px: int | None) -> tuple[Located, Item]:
+        """One photo; what is wrong with it is in the answer. Raises: RuntimeUnavailable."""
+        serving = self._serving
+        serving.in_work += 1
+        try:
+            return await asyncio.wrap_future(
+                serving.predictor.submit(upload.content, name=upload.name, top_k=top_k, thumbnail_px=thumbnail_px)
+            )
+        finally:
+            serving.in_work -= 1
+            self._let_go(serving)
+
+    def exchange(self) -> None:
+        """Open what lies in the bundle's folder now; photos in work are answered by the one before. Raises: BundleError."""
+        fresh = self._opened()
+        fresh.predictor.describe()  # its engine is loaded before anybody waits for it
+        before, self._serving = self._serving, fresh
+        before.is_replaced = True
+        self._let_go(before)
+
+    def close(self) -> None:
+        """End workers and engine. What is in work is dropped, so wait for it before."""
+        self._serving.predictor.close()
+        for thread in list(self._closing):
+            thread.join()
+
+    def _let_go(self, serving: _Serving) -> None:
+        if serving.is_replaced and not serving.in_work:
+            serving.is_replaced = False
+            thread = threading.Thread(target=serving.predictor.close, name="landsight-closing")
+            self._closing.add(thread)
+            thread.start()
+
+    def _opened(self) -> _Serving:
+        s = self.settings
+        predictor = Predictor(s.bundle, top_k=s.top_k, workers=s.workers, limits=s.limits, runtime=s.runtime, precision=s.precision)
+        return _Serving(predictor, load(s.bundle))
+
+
+def bundle_folder(settings: Settings) -> Path:
+    """Where the bundle lies, for the one that watches it."""
+    return load(settings.bundle).root

@@ -1,0 +1,18 @@
+"""The service with the shipped bundle, asked without a network between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from landsight.service.app import create_app
+from landsight.service.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[TestClient]:
+    """Started once; tests must not change it."""
+    with TestClient(create_app(Settings(workers=1)), raise_server_exceptions=False) as made:
+        yield made

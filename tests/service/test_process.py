@@ -1,0 +1,98 @@
+"""The service as a program: where it may listen, that it ends what it has begun, and that a new bundle takes over without a lost request."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from landsight.bundle.load import load
+from landsight.bundle.seal import seal
+from landsight.errors import UsageError
+from landsight.service.settings import Settings, check, is_loopback
+
+from .photos import jpeg
+
+
+@contextmanager
+def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`landsight serve` on a free port, and its address."""
+    command = [sys.executable, "-m", "landsight", "serve", "--port", "0", "--workers", "1", *options]
+    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert program.stderr is not None
+        found = re.search(r"http://[^ ]+", program.stderr.readline())
+        assert found, "it never said where it listens"
+        yield program, found[0]
+    finally:
+        program.kill()
+        program.wait()
+        if program.stderr is not None:
+            program.stderr.close()
+
+
+def located(address: str, photo: bytes) -> int:
+    """The status of one photo posted."""
+    request = urllib.request.Request(f"{address}/v1/locate", photo, {"Content-Type": "image/jpeg"})
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        json.load(reply)
+        return int(reply.status)
+
+
+def test_other_machines_need_a_token() -> None:
+    for host in ("0.0.0.0", "192.168.1.4", "::", "example.org"):
+        with pytest.raises(UsageError, match="lets other machines in"):
+            check(Settings(host=host))
+        check(Settings(host=host, token="x"))
+        check(Settings(host=host, open=True))
+    assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("localhost")
+    ran = subprocess.run([sys.executable, "-m", "landsight", "serve", "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 2 and "--token" in ran.stderr
+
+
+def test_it_ends_what_it_has_begun() -> None:
+    with running() as (program, address):
+        assert located(address, jpeg()) == 200
+        statuses: list[int] = []
+        threads = [threading.Thread(target=lambda: statuses.append(located(address, jpeg(3000, 2000)))) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        program.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        assert statuses == [200] * 6
+        program.wait(timeout=30)
+
+
+def test_another_bundle_takes_over_without_a_lost_request(tmp_path: Path) -> None:
+    first = load(None)
+    shutil.copytree(first.root, tmp_path / "bundle")
+    shutil.copytree(first.root, tmp_path / "next")
+    manifest = load(tmp_path / "next").manifest
+    seal(tmp_path / "next", type(manifest)(**{**{f: getattr(manifest, f) for f in manifest.__dataclass_fields__}, "name": "second"}))
+    with running("--bundle", str(tmp_path / "bundle")) as (_, address):
+        def name() -> str:
+            with urllib.request.urlopen(f"{address}/v1/models", timeout=60) as reply:
+                return str(json.load(reply)["models"][0]["bundle"])
+
+        assert name() == first.manifest.name
+        (tmp_path / "bundle").rename(tmp_path / "old")
+        os.rename(tmp_path / "next", tmp_path / "bundle")
+        statuses, until = [], time.monotonic() + 20
+        while name() != "second" and time.monotonic() < until:
+            statuses.append(located(address, jpeg()))
+        statuses.append(located(address, jpeg()))
+        assert name() == "second" and set(statuses) == {200}
