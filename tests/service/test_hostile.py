@@ -24,10 +24,11 @@ def test_every_hostile_file_is_answered_or_refused(client: TestClient, data_dir:
 
 
 def test_names_are_only_ever_words(client: TestClient) -> None:
-    for name in ("../../etc/passwd", "<script>alert(1)</script>.jpg", "a\tb\u202ec.jpg", "\ud83d\ude00" * 300 + ".jpg", "x" * 5000):
-        reply = client.post("/v1/locate", files=[("files", (name.encode("utf-8", "surrogatepass").decode("utf-8", "replace"), jpeg())), ("files", ("b", b"no"))])
+    for name in ("../../etc/passwd", "<script>alert(1)</script>.jpg", "a\tb\u202ec.jpg", "\N{GRINNING FACE}" * 300 + ".jpg", "x" * 5000):
+        reply = client.post("/v1/locate", files=[("files", (name, jpeg())), ("files", ("b", b"no"))])
         if len(name) > 4000:  # more than a part's head may have
             assert (reply.status_code, reply.json()["code"]) == (400, "bad_form")
         else:
-            assert reply.status_code == 200 and [line["outcome"] == "error" for line in reply.json()["results"]] == [False, True]
+            assert reply.status_code == 200, (name, reply.text)
+            assert [line["outcome"] == "error" for line in reply.json()["results"]] == [False, True]
         assert reply.headers["content-type"] in ("application/json", "application/problem+json")
