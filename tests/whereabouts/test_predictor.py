@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
@@ -270,3 +271,28 @@ def test_a_bundle_of_many_labels_does_not_locate(tmp_path: Path) -> None:
     make_bundle(tmp_path / "b", task="tag")
     with pytest.raises(BundleError, match="landsight predict"):
         Predictor(tmp_path / "b")
+
+
+def test_submitted_photos_are_answered_as_one_by_one(predictor: Predictor, photos: Path) -> None:
+    paths = [photos / f"{label}.jpg" for label in LABELS] * 20 + [photos / "text.jpg", photos / "here.jpg"]
+    futures = [predictor.submit(path, top_k=2, thumbnail_px=32) for path in paths]
+    for path, future in zip(paths, futures, strict=True):
+        located, item = future.result(timeout=60)
+        alone = predictor.locate(path)
+        assert located.to_line() == {**alone.to_line(), "candidates": alone.to_line()["candidates"][:2]}
+        assert (item.thumbnail is None) == (located.outcome == "error")
+    bytes_, _ = predictor.submit(paths[0].read_bytes(), name="mine").result(timeout=60)
+    assert bytes_.path == "mine"
+
+
+def test_what_is_submitted_can_be_dropped_and_a_closed_predictor_answers_nobody(bundle: Path, photos: Path) -> None:
+    opened = Predictor(bundle, workers=1)
+    futures = [opened.submit(photos / "here.jpg") for _ in range(200)]
+    dropped = [future for future in futures[100:] if future.cancel()]
+    assert len(dropped) > 50
+    assert futures[0].result(timeout=60)[0].outcome == "gps"
+    opened.close()
+    for future in futures:  # answered, or dropped: nobody waits for ever
+        assert future.done() or isinstance(future.exception(timeout=10), Exception | CancelledError)
+    with pytest.raises(UsageError):
+        opened.submit(photos / "here.jpg")
