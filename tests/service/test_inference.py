@@ -28,7 +28,13 @@ def binary(photos: list[bytes], *, outputs: list[dict[str, Any]] | None = None, 
 
 def test_json_and_bytes_give_the_numbers_of_locate(client: TestClient) -> None:
     photos = [jpeg(seed=1), jpeg(seed=2)]
-    tensor = {"name": "image", "datatype": "BYTES", "shape": [2], "parameters": {"content_type": "base64"}, "data": [base64.b64encode(p).decode() for p in photos]}
+    tensor = {
+        "name": "image",
+        "datatype": "BYTES",
+        "shape": [2],
+        "parameters": {"content_type": "base64"},
+        "data": [base64.b64encode(p).decode() for p in photos],
+    }
     said = client.post(URL, json={"inputs": [tensor]}).json()
     assert (said["model_name"], said["model_version"]) == ("world110", "1")
     probabilities, classes = said["outputs"]
@@ -65,7 +71,13 @@ def test_metadata_and_health(client: TestClient) -> None:
     assert client.get("/v2/models/other").status_code == client.get("/v2/models/world110/versions/2").status_code == 404
 
 
-_GOOD = {"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"content_type": "base64"}, "data": [base64.b64encode(jpeg()).decode()]}
+_GOOD = {
+    "name": "image",
+    "datatype": "BYTES",
+    "shape": [1],
+    "parameters": {"content_type": "base64"},
+    "data": [base64.b64encode(jpeg()).decode()],
+}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -58,7 +57,9 @@ def test_other_machines_need_a_token() -> None:
         check(Settings(host=host, token="x"))
         check(Settings(host=host, open=True))
     assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("localhost")
-    ran = subprocess.run([sys.executable, "-m", "landsight", "serve", "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-m", "landsight", "serve", "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60, check=False
+    )
     assert ran.returncode == 2 and "--token" in ran.stderr
 
 
@@ -84,13 +85,14 @@ def test_another_bundle_takes_over_without_a_lost_request(tmp_path: Path) -> Non
     manifest = load(tmp_path / "next").manifest
     seal(tmp_path / "next", type(manifest)(**{**{f: getattr(manifest, f) for f in manifest.__dataclass_fields__}, "name": "second"}))
     with running("--bundle", str(tmp_path / "bundle")) as (_, address):
+
         def name() -> str:
             with urllib.request.urlopen(f"{address}/v1/models", timeout=60) as reply:
                 return str(json.load(reply)["models"][0]["bundle"])
 
         assert name() == first.manifest.name
         (tmp_path / "bundle").rename(tmp_path / "old")
-        os.rename(tmp_path / "next", tmp_path / "bundle")
+        (tmp_path / "next").rename(tmp_path / "bundle")
         statuses, until = [], time.monotonic() + 20
         while name() != "second" and time.monotonic() < until:
             statuses.append(located(address, jpeg()))

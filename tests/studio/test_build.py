@@ -86,7 +86,10 @@ def test_little_time_means_the_head_alone(photos: Path) -> None:
     assert (seen.pictures, len(seen.labels), seen.grey, seen.width_px) == (72, 3, False, 96)
     proposal = propose(seen, {"root": str(photos)}, minutes=0.01)
     assert proposal.recipe().schedule.stages == () and proposal.recipe().train.fit_head
-    assert (proposal.recipe().input.width, proposal.recipe().input.height) == (224, 224)  # frozen features are best at the size they were made at
+    assert (proposal.recipe().input.width, proposal.recipe().input.height) == (
+        224,
+        224,
+    )  # frozen features are best at the size they were made at
     assert "224 x 224" in str(proposal.reasons) and "96 x 96" not in str(proposal.reasons)
     assert any("last layer" in what for what, _ in proposal.reasons)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -67,7 +67,7 @@ async def _in_time(settings: Settings) -> AsyncIterator[None]:
         raise ServiceError(400, "cut_off", "The connection ended within the request.") from None
 
 
-async def _of_form(request: Request, stream: AsyncIterator[bytes]) -> list[Upload]:
+async def _of_form(request: Request, stream: AsyncGenerator[bytes, None]) -> list[Upload]:
     try:
         form = await _InMemory(request.headers, stream, max_files=MOST_FILES, max_fields=MOST_FILES).parse()
     except MultiPartException as error:
@@ -82,7 +82,7 @@ async def _of_form(request: Request, stream: AsyncIterator[bytes]) -> list[Uploa
         await form.close()
 
 
-async def _counted(request: Request, most: int) -> AsyncIterator[bytes]:
+async def _counted(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     seen = 0
     async for chunk in request.stream():
         seen += len(chunk)
