@@ -6,13 +6,13 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,17 +64,21 @@ def test_other_machines_need_a_token() -> None:
 
 
 def test_it_ends_what_it_has_begun() -> None:
+    photo = jpeg(3000, 2000)
+    head = f"POST /v1/locate HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: {len(photo)}\r\nExpect: 100-continue\r\n\r\n"
     with running() as (program, address):
-        assert located(address, jpeg()) == 200
-        statuses: list[int] = []
-        threads = [threading.Thread(target=lambda: statuses.append(located(address, jpeg(3000, 2000)))) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        time.sleep(0.3)
-        program.send_signal(signal.SIGTERM)
-        for thread in threads:
-            thread.join()
-        assert statuses == [200] * 6
+        host, _, port = address.removeprefix("http://").partition(":")
+        with ExitStack() as stack:
+            sockets = [stack.enter_context(socket.create_connection((host, int(port)), timeout=30)) for _ in range(6)]
+            for one in sockets:
+                one.sendall(head.encode())
+                assert one.recv(100).startswith(b"HTTP/1.1 100"), "the service has not begun to read"
+                one.sendall(photo[:1000])
+            program.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            for one in sockets:
+                one.sendall(photo[1000:])
+            assert [one.recv(100)[:12] for one in sockets] == [b"HTTP/1.1 200"] * 6
         program.wait(timeout=30)
 
 
