@@ -12,10 +12,11 @@ PIP := -m pip install --quiet --disable-pip-version-check --no-warn-script-locat
 QUIET := PIP_ROOT_USER_ACTION=ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help locate test check bench sample picture wheel clean python-is-new-enough
+.PHONY: help locate serve test check bench sample picture wheel clean python-is-new-enough
 
 help:
 	@echo "make locate PHOTOS=path   where photos were taken, or what they show (without PHOTOS: a drawn sample)"
+	@echo "make serve                the service on this machine, http://127.0.0.1:8765 (OPTIONS='--port 80')"
 	@echo "make test                 all tests and checks, in the full environment"
 	@echo "make check                style, types and layers only"
 	@echo "make bench                speed and quality, beside plain baselines"
@@ -32,6 +33,12 @@ $(LIGHT)/.stamp: requirements/light.lock requirements/build.lock pyproject.toml 
 	@rm -rf $(LIGHT) && $(PYTHON) -m venv $(LIGHT)
 	@$(QUIET) $(LIGHT)/bin/python $(PIP) -r requirements/light.lock -r requirements/build.lock 2>$(LIGHT)/pip.log || { cat $(LIGHT)/pip.log >&2; exit 1; }
 	@$(QUIET) $(LIGHT)/bin/python $(PIP) --no-build-isolation --no-deps -e . 2>$(LIGHT)/pip.log || { cat $(LIGHT)/pip.log >&2; exit 1; }
+	@touch $@
+
+# The service's packages come on top of the light environment.
+$(LIGHT)/.serve: requirements/serve.lock $(LIGHT)/.stamp
+	@echo "adding the service to $(LIGHT) ..." >&2
+	@$(QUIET) $(LIGHT)/bin/python $(PIP) -r requirements/serve.lock 2>$(LIGHT)/pip.log || { cat $(LIGHT)/pip.log >&2; exit 1; }
 	@touch $@
 
 $(FULL)/.stamp: requirements/dev.lock requirements/build.lock pyproject.toml | python-is-new-enough
@@ -56,6 +63,9 @@ else
 locate: $(LIGHT)/.stamp
 	@if [ -e "$$PHOTOS" ]; then set -- "$$PHOTOS"; else eval "set -- $$PHOTOS"; fi; $(LIGHT)/bin/landsight locate $(OPTIONS) -- "$$@"
 endif
+
+serve: $(LIGHT)/.serve
+	@$(LIGHT)/bin/landsight serve $(OPTIONS)
 
 check: $(FULL)/.stamp
 	@$(FULL)/bin/ruff check .
