@@ -7,6 +7,7 @@ import io
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -117,3 +118,14 @@ def test_a_token_is_asked_for() -> None:
             reply = made.get("/v1/models", headers=headers)
             assert (reply.status_code, reply.headers["www-authenticate"]) == (401, "Bearer")
         assert made.get("/health").status_code == 200
+
+
+def test_why(client: TestClient) -> None:
+    files = [("files", ("a.jpg", jpeg())), ("files", ("b", b"no"))]
+    answered, failed = client.post("/v1/locate?explain=true", files=files).json()["results"]
+    for key, candidate in (("activation_map", answered["candidates"][0]), ("runner_up_map", answered["candidates"][1])):
+        grid = np.array(answered[key]["grid"])
+        assert answered[key]["class"] == candidate["class"]
+        assert grid.shape == (7, 7) and grid.min() >= 0 and grid.max() in (0, 1)
+    assert failed["activation_map"] is None
+    assert "activation_map" not in client.post("/v1/locate", files=files[:1]).json()["results"][0]

@@ -65,7 +65,9 @@ def test_other_machines_need_a_token() -> None:
 
 def test_it_ends_what_it_has_begun() -> None:
     photo = jpeg(3000, 2000)
-    head = f"POST /v1/locate HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: {len(photo)}\r\nExpect: 100-continue\r\n\r\n"
+    head = (
+        f"POST /v1/locate HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: {len(photo)}\r\nExpect: 100-continue\r\n\r\n"
+    )
     with running() as (program, address):
         host, _, port = address.removeprefix("http://").partition(":")
         with ExitStack() as stack:

@@ -277,10 +277,10 @@ def test_submitted_photos_are_answered_as_one_by_one(predictor: Predictor, photo
     paths = [photos / f"{label}.jpg" for label in LABELS] * 20 + [photos / "text.jpg", photos / "here.jpg"]
     futures = [predictor.submit(path, top_k=2, thumbnail_px=32) for path in paths]
     for path, future in zip(paths, futures, strict=True):
-        located, item = future.result(timeout=60)
+        located, looked = future.result(timeout=60)
         alone = predictor.locate(path)
         assert located.to_line() == {**alone.to_line(), "candidates": alone.to_line()["candidates"][:2]}
-        assert (item.thumbnail is None) == (located.outcome == "error")
+        assert (looked.item.thumbnail is None) == (located.outcome == "error")
     bytes_, _ = predictor.submit(paths[0].read_bytes(), name="mine").result(timeout=60)
     assert bytes_.path == "mine"
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 import itertools
 import os
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from landsight.answer.road import answer_batch, answer_module
+from landsight.answer.road import answer_batch, answer_module, answer_with
 from landsight.bundle.load import Bundle
 from landsight.photo.beside import find as find_sidecar
 from landsight.photo.limits import Limits
@@ -36,6 +38,24 @@ _LOOKING: Final = 2
 #: One that has looked at more pictures than this measures which engine is fastest here, for the runs to come.
 MEASURE_AFTER: Final = 200
 _MEASURE_S: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One photo as read, and the network's answer (None without pixels). ``outputs``: a row of each output that was asked for beside it."""
+
+    item: Item
+    answer: Any | None
+    outputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """A photo of ``submit`` that is read and waits for the network."""
+
+    item: Item
+    answer: Future[Looked]
+    outputs: tuple[str, ...]
 
 
 class Looker:
@@ -64,7 +84,7 @@ class Looker:
         self._wants = (FACTS if facts else frozenset()) | ({"prepared"} if bundle is not None else frozenset())
         preparation = bundle.manifest.input if bundle else None
         self._pool = Pool(preparation, limits=limits or Limits.from_environment(), workers=workers)
-        self._gathered: deque[tuple[Item, Future[tuple[Item, Any | None]]]] = deque()
+        self._gathered: deque[_Gathered] = deque()
         self._looked = 0
         self._may_measure = runtime == "auto" and precision is None
         # One thread has the engine: it opens it while the first photos are decoded, and then looks at one batch after the other.
@@ -76,14 +96,16 @@ class Looker:
         item = self._submit(source, name).result()
         return item, self._looked_at([item]).result()[0]
 
-    def submit(self, source: Source, *, name: str | None = None, thumbnail_px: int | None = None) -> Future[tuple[Item, Any | None]]:
+    def submit(
+        self, source: Source, *, name: str | None = None, thumbnail_px: int | None = None, outputs: tuple[str, ...] = ()
+    ) -> Future[Looked]:
         """As ``look``, without waiting. Photos that are read by the time the network is free are looked at together, 16 at most.
 
-        ``thumbnail_px``: longer side of a JPEG in Item.thumbnail. Cancelling the future drops what has not begun. May be called from
-        any thread.
+        ``thumbnail_px``: longer side of a JPEG in Item.thumbnail. ``outputs``: of the network, to be handed out beside the answer; those
+        that the bundle lacks are missing. Cancelling the future drops what has not begun. May be called from any thread.
         """
-        answer: Future[tuple[Item, Any | None]] = Future()
-        self._submit(source, name, thumbnail_px).add_done_callback(partial(self._gather, answer))
+        answer: Future[Looked] = Future()
+        self._submit(source, name, thumbnail_px).add_done_callback(partial(self._gather, answer, outputs))
         return answer
 
     def look_many(self, sources: Iterable[Source]) -> Generator[tuple[Item, Any | None], None, None]:
@@ -134,7 +156,7 @@ class Looker:
         # A runtime that is still loading must not meet the end of the interpreter.
         self._network.shutdown(cancel_futures=True)
         while self._gathered:
-            self._gathered.popleft()[1].cancel()
+            self._gathered.popleft().answer.cancel()
 
     def _submit(self, source: Source, name: str | None = None, thumbnail_px: int | None = None) -> Future[Item]:
         wants = self._wants | ({"thumbnail"} if thumbnail_px else frozenset())
@@ -145,35 +167,40 @@ class Looker:
         sidecar = find_sidecar(path) if self._facts else None
         return self._pool.submit(path, wants, sidecar=sidecar, name=name or os.fspath(source), thumbnail_px=thumbnail_px)
 
-    def _gather(self, answer: Future[tuple[Item, Any | None]], read: Future[Item]) -> None:
+    def _gather(self, answer: Future[Looked], outputs: tuple[str, ...], read: Future[Item]) -> None:
         """One photo of ``submit`` is read: queue it for the network, or answer it when there is nothing to look at."""
         try:
             item = read.result()
             if item.prepared is not None:
-                self._gathered.append((item, answer))
+                self._gathered.append(_Gathered(item, answer, outputs))
                 # One call a photo: the first finds all that are ready, the others what came meanwhile, or nothing.
                 self._network.submit(self._look_at_gathered)
             elif answer.set_running_or_notify_cancel():
-                answer.set_result((item, None))
+                answer.set_result(Looked(item, None))
         except (Exception, CancelledError) as error:
             if not answer.done():
                 answer.set_exception(error)
 
     def _look_at_gathered(self) -> None:
         """Runs on the network's own thread."""
-        ready: list[tuple[Item, Future[tuple[Item, Any | None]]]] = []
+        ready: list[_Gathered] = []
         while self._gathered and len(ready) < LOOK_AT_ONCE:
-            item, answer = self._gathered.popleft()
-            if answer.set_running_or_notify_cancel():
-                ready.append((item, answer))
-        try:
-            answers = self._look([item for item, _ in ready])
-        except Exception as error:
-            for _, answer in ready:
-                answer.set_exception(error)
+            one = self._gathered.popleft()
+            if one.answer.set_running_or_notify_cancel():
+                ready.append(one)
+        if not ready or self._bundle is None or self._engine is None:
             return
-        for (item, answer), found in zip(ready, answers, strict=True):
-            answer.set_result((item, found))
+        try:
+            batch = np.stack([one.item.prepared for one in ready])  # type: ignore[misc]  # only those that have one are gathered
+            more = tuple(dict.fromkeys(name for one in ready for name in one.outputs))
+            answers, outputs = answer_with(batch, self._bundle, self._engine.result(), more)
+        except Exception as error:
+            for one in ready:
+                one.answer.set_exception(error)
+            return
+        for row, (one, answer) in enumerate(zip(ready, answers, strict=True)):
+            one.answer.set_result(Looked(one.item, answer, {name: outputs[name][row] for name in one.outputs if name in outputs}))
+        self._measure_once(len(ready))
 
     def _looked_at(self, items: list[Item]) -> Future[list[Any]]:
         """What the network will answer; at once when there is nothing to look at."""

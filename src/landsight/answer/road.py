@@ -91,5 +91,17 @@ def wants(manifest: Manifest) -> tuple[str, ...]:
 
 def answer_batch(prepared_nhwc_u8: NDArray[np.uint8], bundle: Bundle, engine: Engine) -> list[Any]:
     """Shape: prepared_nhwc_u8 (n, height, width, channels) uint8 from photo.prepare; returns n answers of the bundle's task."""
-    outputs = engine.run(normalise(prepared_nhwc_u8, bundle.manifest.input), wants(bundle.manifest))
-    return answer_module(bundle.manifest.task).decode(outputs, bundle.manifest, bundle.arrays)
+    return answer_with(prepared_nhwc_u8, bundle, engine)[0]
+
+
+def answer_with(
+    prepared_nhwc_u8: NDArray[np.uint8], bundle: Bundle, engine: Engine, more: tuple[str, ...] = ()
+) -> tuple[list[Any], Mapping[str, NDArray[np.float32]]]:
+    """As ``answer_batch``, and from the same run those outputs that ``more`` names and the bundle has."""
+    asked = wants(bundle.manifest)
+    more = tuple(name for name in more if name in bundle.manifest.outputs)
+    outputs = engine.run(normalise(prepared_nhwc_u8, bundle.manifest.input), tuple(dict.fromkeys((*asked, *more))))
+    answers = answer_module(bundle.manifest.task).decode(
+        {name: outputs[name] for name in asked if name in outputs}, bundle.manifest, bundle.arrays
+    )
+    return answers, {name: outputs[name] for name in more}

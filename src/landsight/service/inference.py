@@ -92,10 +92,8 @@ async def infer(request: Request, model: str, version: str = _VERSION) -> Respon
         asked = parsed(await body_of(request, station.settings), request.headers.get(HEADER))
         labels = station.bundle.manifest.labels
         async with station.room_for(len(asked.photos)):
-            jobs = (
-                station.locate(Upload(f"{INPUT}[{i}]", photo), top_k=len(labels), thumbnail_px=None) for i, photo in enumerate(asked.photos)
-            )
-            found = [located for located, _ in await asyncio.gather(*jobs)]
+            jobs = (station.locate(Upload(f"{INPUT}[{i}]", photo), top_k=len(labels)) for i, photo in enumerate(asked.photos))
+            found = [seen.located for seen in await asyncio.gather(*jobs)]
         for located in found:
             if located.error:
                 raise ServiceError(PHOTO_CODES[located.error.code][0], located.error.code, f"{located.path}: {located.error.reason}")

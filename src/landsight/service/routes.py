@@ -11,11 +11,9 @@ from fastapi.responses import JSONResponse
 
 from landsight.answer.line import clean
 from landsight.errors import PHOTO_CODES
-from landsight.runtime.stream import Item
 from landsight.service.problems import MEDIA_TYPE, problem
-from landsight.service.station import Station
-from landsight.service.uploads import FIELD, Upload, uploads
-from landsight.whereabouts.located import Located
+from landsight.service.station import Seen, Station
+from landsight.service.uploads import FIELD, uploads
 
 router = APIRouter()
 _FORM = {
@@ -41,21 +39,25 @@ async def locate(
     request: Request,
     top_k: Annotated[int | None, Query(ge=1, le=1000)] = None,
     thumbnail: Annotated[int | None, Query(ge=16, le=1024)] = None,
+    explain: bool = False,
 ) -> Response:
     """Where each photo was taken or what it shows. One file: its answer, or its error as a problem. Several: 200, errors inside."""
     station: Station = request.app.state.station
     files = await uploads(request, station.settings)
+    top_k = top_k or station.settings.top_k
     async with station.room_for(len(files)):
-        found = await asyncio.gather(*(station.locate(f, top_k=top_k or station.settings.top_k, thumbnail_px=thumbnail) for f in files))
-    for located, _ in found:
-        station.metrics.photos.labels(located.outcome).inc()
-        if located.error:
-            station.metrics.errors.labels(located.error.code).inc()
-    if len(found) == 1 and (error := found[0][0].error) is not None:
+        found = await asyncio.gather(*(station.locate(f, top_k=top_k, thumbnail_px=thumbnail, explain=explain) for f in files))
+    for seen in found:
+        station.metrics.photos.labels(seen.located.outcome).inc()
+        if seen.located.error:
+            station.metrics.errors.labels(seen.located.error.code).inc()
+    if len(found) == 1 and (error := found[0].located.error) is not None:
         status = PHOTO_CODES[error.code][0]
-        body = problem(status, error.code, f"{error.reason} {error.advice}".strip(), path=files[0].name, line=found[0][0].to_line())
+        body = problem(
+            status, error.code, f"{error.reason} {error.advice}".strip(), path=files[0].name, line=_line(found[0], explain=False)
+        )
         return JSONResponse(body, status, media_type=MEDIA_TYPE)
-    return JSONResponse({"results": [_line(*one) for one in found]})
+    return JSONResponse({"results": [_line(seen, explain=explain) for seen in found]})
 
 
 @router.get("/v1/places")
@@ -85,10 +87,14 @@ async def metrics(request: Request) -> Response:
     return Response(request.app.state.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
-def _line(located: Located, item: Item) -> dict[str, Any]:
-    line = located.to_line()
-    if item.thumbnail is not None:
-        line["thumbnail"] = "data:image/jpeg;base64," + base64.b64encode(item.thumbnail).decode()
+def _line(seen: Seen, *, explain: bool) -> dict[str, Any]:
+    line = seen.located.to_line()
+    if seen.item.thumbnail is not None:
+        line["thumbnail"] = "data:image/jpeg;base64," + base64.b64encode(seen.item.thumbnail).decode()
+    if explain:
+        maps = [{"class": label, "grid": [[round(float(v), 3) for v in row] for row in grid]} for label, grid in seen.maps.items()]
+        line["activation_map"] = maps[0] if maps else None
+        line["runner_up_map"] = maps[1] if len(maps) > 1 else None
     return line
 
 
@@ -101,4 +107,4 @@ def _place(manifest: Any, label: str) -> dict[str, Any]:
     )
 
 
-__all__ = ["Upload", "router"]
+__all__ = ["router"]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from landsight.bundle.load import Bundle, load
+from landsight.explain.activation_map import FEATURE_MAP, WEIGHTS, activation_map, can_explain
 from landsight.runtime.stream import Item
 from landsight.service.metrics import Metrics
 from landsight.service.problems import busy
@@ -21,6 +25,17 @@ from landsight.whereabouts.predictor import Predictor
 
 #: What a client is told to wait when the queue is full: about as long as a full queue takes.
 _RETRY_S = 2
+#: Of so many of the best candidates a map is made.
+_MAPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One photo answered. ``maps``: label -> class-activation map (h, w), of the likeliest and the runner-up, if asked for."""
+
+    located: Located
+    item: Item
+    maps: Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(slots=True)
@@ -69,17 +84,25 @@ class Station:
             self._waiting -= photos
             self.metrics.waiting.set(self._waiting)
 
-    async def locate(self, upload: Upload, *, top_k: int, thumbnail_px: int | None) -> tuple[Located, Item]:
-        """One photo; what is wrong with it is in the answer. Raises: RuntimeUnavailable."""
+    async def locate(self, upload: Upload, *, top_k: int, thumbnail_px: int | None = None, explain: bool = False) -> Seen:
+        """One photo; what is wrong with it is in the answer. ``explain``: with maps, where the bundle can. Raises: RuntimeUnavailable."""
         serving = self._serving
+        manifest, arrays = serving.bundle.manifest, serving.bundle.arrays
+        outputs = (FEATURE_MAP,) if explain and can_explain(manifest, arrays) else ()
         serving.in_work += 1
         try:
-            return await asyncio.wrap_future(
-                serving.predictor.submit(upload.content, name=upload.name, top_k=top_k, thumbnail_px=thumbnail_px)
+            located, looked = await asyncio.wrap_future(
+                serving.predictor.submit(upload.content, name=upload.name, top_k=top_k, thumbnail_px=thumbnail_px, outputs=outputs)
             )
         finally:
             serving.in_work -= 1
             self._let_go(serving)
+        maps = {}
+        if FEATURE_MAP in looked.outputs:
+            place = {label: i for i, label in enumerate(manifest.labels)}
+            for candidate in located.candidates[:_MAPS]:
+                maps[candidate.label] = activation_map(looked.outputs[FEATURE_MAP], arrays[WEIGHTS][place[candidate.label]])
+        return Seen(located, looked.item, maps)
 
     def exchange(self) -> None:
         """Open what lies in the bundle's folder now; photos in work are answered by the one before. Raises: BundleError."""

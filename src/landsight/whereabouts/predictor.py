@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from landsight.answer.looker import Looker, Source
+from landsight.answer.looker import Looked, Looker, Source
 from landsight.answer.road import answer_module
 from landsight.bundle.load import load
 from landsight.errors import BundleError, UsageError
@@ -70,26 +70,33 @@ class Predictor:
         return self._settle(*self._looker.look(source, name=name))
 
     def submit(
-        self, source: Source, *, name: str | None = None, top_k: int | None = None, thumbnail_px: int | None = None
-    ) -> Future[tuple[Located, Item]]:
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        top_k: int | None = None,
+        thumbnail_px: int | None = None,
+        outputs: tuple[str, ...] = (),
+    ) -> Future[tuple[Located, Looked]]:
         """As ``locate``, without waiting, for many callers at once: what is ready at the same time is looked at together.
 
-        Beside the answer comes the photo as read: its size, and with ``thumbnail_px`` a small JPEG. ``top_k`` None: the predictor's.
-        Cancelling the future drops what has not begun. May be called from any thread.
+        Beside the answer comes what was looked at: the photo as read (its size, and with ``thumbnail_px`` a small JPEG), and those
+        ``outputs`` of the network that the bundle has. ``top_k`` None: the predictor's. Cancelling the future drops what has not begun.
+        May be called from any thread.
         """
-        settled: Future[tuple[Located, Item]] = Future()
-        looked = self._looker.submit(source, name=name, thumbnail_px=thumbnail_px)
+        settled: Future[tuple[Located, Looked]] = Future()
+        looked = self._looker.submit(source, name=name, thumbnail_px=thumbnail_px, outputs=outputs)
 
-        def settle(found: Future[tuple[Item, Any | None]]) -> None:
+        def settle(found: Future[Looked]) -> None:
             try:
-                item, answer = found.result()
-                located = self._settle(item, answer, top_k)
+                seen = found.result()
+                located = self._settle(seen.item, seen.answer, top_k)
             except (Exception, CancelledError) as error:
                 if not settled.done():
                     settled.set_exception(error)
             else:
                 if settled.set_running_or_notify_cancel():
-                    settled.set_result((located, item))
+                    settled.set_result((located, seen))
 
         settled.add_done_callback(lambda future: looked.cancel() if future.cancelled() else None)
         looked.add_done_callback(settle)
