@@ -21,6 +21,7 @@ import landsight
 from landsight.errors import BundleError, LandsightError
 from landsight.service import inference
 from landsight.service.metrics import Metrics
+from landsight.service.page import page_router
 from landsight.service.problems import MEDIA_TYPE, ServiceError, problem
 from landsight.service.routes import router
 from landsight.service.settings import Settings, check
@@ -29,8 +30,8 @@ from landsight.service.station import Station
 LOG = logging.getLogger("landsight.service")
 #: How often the bundle's folder is looked at.
 _WATCH_S = 2.0
-#: What may be asked for without a token: whether the service lives, and nothing else.
-_FREE = frozenset({"/health"})
+#: What a token is asked for: all but whether the service lives, and the page, which holds no secret and asks for the token itself.
+_GUARDED = ("/v1/", "/v2", "/metrics", "/openapi.json")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -53,11 +54,17 @@ def create_app(settings: Settings) -> FastAPI:
             await asyncio.to_thread(station.close)
 
     app = FastAPI(
-        title="landsight", version=landsight.__version__, summary="Any photo in, its place out, with the evidence.", lifespan=lifespan
+        title="landsight",
+        version=landsight.__version__,
+        summary="Any photo in, its place out, with the evidence.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.settings, app.state.metrics = settings, metrics
     app.include_router(router)
     app.include_router(inference.router)
+    app.include_router(page_router())
     app.add_exception_handler(LandsightError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
@@ -102,7 +109,7 @@ class Gate:
             await send(message)
 
         try:
-            if self.settings.token and scope["path"] not in _FREE and not _has_token(Headers(scope=scope), self.settings.token):
+            if self.settings.token and scope["path"].startswith(_GUARDED) and not _has_token(Headers(scope=scope), self.settings.token):
                 refused = problem(401, "no_token", "This service asks for a token: Authorization: Bearer TOKEN.")
                 await _reply(401, refused, {"WWW-Authenticate": "Bearer"})(scope, receive, sent)
             else:

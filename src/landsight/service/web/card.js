@@ -1,0 +1,102 @@
+// One photo on the page: picture, answer, candidates, evidence, warnings. Built of nodes and text alone, so that no name is ever markup.
+import { drawHeat } from "./heat.js";
+import { KINDS, conflictWords, headline, metres, percent, support } from "./words.js";
+
+function node(tag, props = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (name === "class") made.className = value;
+    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.filter((c) => c !== null && c !== undefined && c !== ""));
+  return made;
+}
+
+/** A list item; `fillCard` writes into it. */
+export function makeCard(photo, actions) {
+  const card = node("li", { class: "card", id: `photo-${photo.id}`, tabindex: "-1" });
+  fillCard(card, photo, actions);
+  return card;
+}
+
+export function fillCard(card, photo, actions) {
+  const kind = photo.corrected ? "gps" : photo.line?.outcome || "none";
+  card.dataset.kind = kind;
+  card.dataset.status = photo.status;
+  card.replaceChildren(
+    picture(photo),
+    node("div", { class: "body" },
+      node("p", { class: "file" }, photo.name),
+      node("h2", {}, photo.status === "working" ? "looking …" : headline(photo)),
+      node("p", { class: "support" }, support(photo) || (photo.status === "failed" ? photo.problem : "")),
+      photo.line ? bars(photo.line) : null,
+      notes(photo.line),
+      evidence(photo.line),
+      photo.status === "done" || photo.status === "failed" ? node("p", { class: "buttons" },
+        photo.line && (photo.line.camera || photo.line.shown?.latitude != null || photo.corrected)
+          ? node("button", { type: "button", onclick: () => actions.show(photo) }, "Show on the map") : null,
+        photo.status === "done" ? node("button", { type: "button", onclick: () => actions.correct(photo) }, photo.corrected ? "Correct again" : "Correct the place") : null,
+        photo.status === "failed" ? node("button", { type: "button", onclick: () => actions.retry(photo) }, "Try again") : null,
+      ) : null,
+    ),
+  );
+}
+
+function picture(photo) {
+  const box = node("div", { class: "picture" });
+  if (!photo.line?.thumbnail) {
+    box.append(node("span", { class: "blank", "aria-hidden": "true" }, photo.status === "failed" || photo.line ? "✕" : "…"));
+    return box;
+  }
+  box.append(node("img", { src: photo.line.thumbnail, alt: `${photo.name}: ${headline(photo)}`, loading: "lazy", decoding: "async" }));
+  const maps = [photo.line.activation_map, photo.line.runner_up_map].filter(Boolean);
+  if (maps.length && photo.line.outcome !== "error") box.append(heat(photo, maps));
+  box.append(node("span", { class: "kind" }, photo.corrected ? "corrected" : KINDS[photo.line.outcome]));
+  return box;
+}
+
+/** Pointing at the picture, or the button, lights up what speaks for the first candidate, then for the next. */
+function heat(photo, maps) {
+  const canvas = node("canvas", { width: 112, height: 112, "aria-hidden": "true" });
+  const button = node("button", { type: "button", class: "why", "aria-pressed": "false" }, "Why?");
+  const caption = node("span", { class: "caption", role: "status" });
+  let shown = -1;
+  const show = (index) => {
+    shown = index;
+    canvas.classList.toggle("on", index >= 0);
+    button.setAttribute("aria-pressed", String(index >= 0));
+    if (index < 0) { caption.textContent = ""; return; }
+    drawHeat(canvas, maps[index].grid);
+    const candidate = photo.line.candidates.find((c) => c.class === maps[index].class);
+    caption.textContent = `what speaks for ${candidate ? candidate.name : maps[index].class}`;
+  };
+  button.addEventListener("click", () => show(shown + 1 < maps.length ? shown + 1 : -1));
+  const box = node("div", { class: "heat" }, canvas, caption, button);
+  box.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse" && shown < 0) show(0); });
+  box.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") show(-1); });
+  return box;
+}
+
+function bars(line) {
+  if (!line.candidates.length || line.outcome === "not_a_place") return null;
+  return node("ol", { class: "bars", "aria-label": "Likeliest places" }, ...line.candidates.slice(0, 3).map((candidate) => {
+    const meter = node("meter", { min: 0, max: 1, value: candidate.probability, "aria-label": `${candidate.name}: ${percent(candidate.probability)}` });
+    return node("li", {}, node("span", { class: "name" }, candidate.name), meter, node("span", { class: "share", "aria-hidden": "true" }, percent(candidate.probability)));
+  }));
+}
+
+function notes(line) {
+  if (!line) return null;
+  const items = [
+    ...line.conflicts.map((c) => node("li", { class: "conflict" }, conflictWords(c))),
+    ...line.warnings.map((w) => node("li", {}, w.text)),
+  ];
+  return items.length ? node("ul", { class: "notes" }, ...items) : null;
+}
+
+function evidence(line) {
+  if (!line?.evidence.length) return null;
+  return node("details", {}, node("summary", {}, "Evidence"), node("ul", {}, ...line.evidence.map((e) => node("li", {},
+    `${e.of === "camera" ? "Camera" : "Shown"}: ${e.source || e.kind}${e.radius_m ? `, within ${metres(e.radius_m)}` : ""}${e.detail ? ` (${e.detail})` : ""}`))));
+}

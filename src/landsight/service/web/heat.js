@@ -1,0 +1,15 @@
+// A class-activation map over a thumbnail: rows of numbers from 0 to 1, drawn smooth, from nothing to orange.
+
+export function drawHeat(canvas, grid) {
+  const rows = grid.length, columns = grid[0].length;
+  const small = document.createElement("canvas");
+  small.width = columns;
+  small.height = rows;
+  const pixels = new ImageData(columns, rows);
+  grid.flat().forEach((value, i) => pixels.data.set([255, 110 - 60 * value, 20, 210 * value], 4 * i));
+  small.getContext("2d").putImageData(pixels, 0, 0);
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+}
