@@ -16,8 +16,7 @@ from starlette.testclient import TestClient
 
 from landsight.service.app import create_app
 from landsight.service.settings import Settings
-
-from .photos import jpeg
+from photos_drawn import jpeg
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 

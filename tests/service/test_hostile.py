@@ -6,7 +6,7 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from .photos import jpeg
+from photos_drawn import jpeg
 
 
 def test_every_hostile_file_is_answered_or_refused(client: TestClient, data_dir: Path) -> None:

@@ -12,8 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from landsight.service.inference import HEADER
-
-from .photos import jpeg
+from photos_drawn import jpeg
 
 URL = "/v2/models/world110/infer"
 

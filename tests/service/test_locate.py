@@ -15,8 +15,7 @@ from starlette.testclient import TestClient
 import landsight
 from landsight.service.app import create_app
 from landsight.service.settings import Settings
-
-from .photos import eiffel, jpeg
+from photos_drawn import eiffel, jpeg
 
 
 def test_one_photo_is_answered_as_by_the_library(client: TestClient) -> None:

@@ -21,8 +21,7 @@ from landsight.bundle.load import load
 from landsight.bundle.seal import seal
 from landsight.errors import UsageError
 from landsight.service.settings import Settings, check, is_loopback
-
-from .photos import jpeg
+from photos_drawn import jpeg
 
 
 @contextmanager
