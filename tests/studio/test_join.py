@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from landsight.explain.activation_map import WEIGHTS, can_explain
 from landsight.studio import join
 from landsight.studio.engine import open_run
 from landsight.studio.export import export
@@ -57,6 +58,7 @@ def test_the_exported_network_is_the_joined_one_in_half_the_room(run: Path, tmp_
     bundle = export(tmp_path / "joined", tmp_path / "bundle", which="last")
     weights = sum(p.numel() for p in trained.net.parameters())
     assert bundle.model_path("fp32").stat().st_size < 2.3 * weights
+    assert can_explain(bundle.manifest, bundle.arrays) and bundle.arrays[WEIGHTS].shape == (3, 2 * FEATURES)
     photos = sorted((bundle.root / "photos").iterdir())
     for row in parity(bundle, trained.engine(), photos):
         assert max(row.worst.values()) <= row.tolerance, row

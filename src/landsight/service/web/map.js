@@ -95,7 +95,7 @@ export class PhotoMap {
     if (!this.map || !this.wanted.length) return;
     const box = new maplibre.LngLatBounds();
     for (const p of this.wanted) box.extend([p.longitude, p.latitude]);
-    this.map.fitBounds(box, { padding: 48, maxZoom: 9, duration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 600 });
+    this.map.fitBounds(box, { padding: 48, maxZoom: 5, duration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 600 });
   }
 
   /** One photo. */
