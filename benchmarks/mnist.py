@@ -34,7 +34,7 @@ from landsight.studio.train.run import train
 NETS: dict[str, tuple[float, float, tuple[str, ...]]] = {
     "mlp": (0.987, 15, ("net.name=mlp", "net.width=1.0", "net.hidden=[400, 400]", "schedule.stages=[[28, 12]]", "optimise.precision=fp32")),
     "cnn": (0.994, 15, ()),
-    "best": (0.996, 30, ("net.name=vgg", "net.depth=11", "net.width=0.375", "net.hidden=[]", "schedule.stages=[[28, 10]]")),
+    "best": (0.996, 30, ("schedule.stages=[[28, 24]]", "optimise.ema=0.998")),
 }
 
 

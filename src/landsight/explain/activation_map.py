@@ -38,4 +38,6 @@ def activation_map(feature_map: NDArray[np.float32], weights: NDArray[Any]) -> N
     """
     grid = contributions(feature_map, weights).clip(0)
     highest = float(grid.max(initial=0.0))
-    return grid / highest if np.isfinite(highest) and highest > 0 else np.zeros_like(grid)
+    if not np.isfinite(highest) or highest <= 0:
+        return np.zeros(grid.shape, np.float32)
+    return (grid / highest).astype(np.float32)

@@ -77,7 +77,8 @@ def check(
     cache = build(everything.items, root=cache_root, working=working, decode=decode, progress=progress)
     others, notes = _others(reader, everything.labels, recipe.duplicate_distance)
     grouped, found = _grouped(everything, cache, others, recipe)
-    kept, dropped = without(grouped, recipe.exclude), []
+    kept = without(grouped, recipe.exclude)
+    dropped: list[str] = []
     if recipe.drop_leaks and found.leaks:
         kept, dropped = _without_leaks(kept, found)
     if len(kept.labels) < 2:
