@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 _DRAWN_BY_THE_PROCESSOR = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address() -> Iterator[str]:
     """`landsight serve` on a free port."""
     command = [sys.executable, "-m", "landsight", "serve", "--port", "0", "--workers", "1"]
@@ -29,9 +29,9 @@ def address() -> Iterator[str]:
         program.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium without a screen."""
+    """Chromium without a screen. Not for the whole session: while Playwright lives, its event loop is in every other test's way."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         message = "needs Chromium (apt install chromium)"
