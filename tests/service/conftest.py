@@ -13,6 +13,6 @@ from landsight.service.settings import Settings
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[TestClient]:
-    """Started once; tests must not change it."""
-    with TestClient(create_app(Settings(workers=1)), raise_server_exceptions=False) as made:
+    """Started once; tests must not change it. One runtime: after 200 photos the fastest is remembered, and would answer other digits."""
+    with TestClient(create_app(Settings(workers=1, runtime="onnxruntime")), raise_server_exceptions=False) as made:
         yield made

@@ -105,7 +105,7 @@ def _axes_of(train: Looks, axes: int) -> dict[str, NDArray[Any]]:
     """Principal axes about the origin: about the mean the neighbours are worse at telling other things (docs/log.md)."""
     unit = train.embedding / np.linalg.norm(train.embedding, axis=1, keepdims=True).clip(1e-12)
     _, vectors = np.linalg.eigh(unit.T @ unit)
-    return {"centre": np.zeros(unit.shape[1], np.float32), "projection": vectors[:, ::-1][:, :axes].astype(np.float16)}
+    return {"centre": np.zeros(unit.shape[1], np.float32), "projection": vectors[:, ::-1][:, :axes].astype(np.float32)}
 
 
 def _features(looks: Looks, temperature: float, scalars: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Floats:

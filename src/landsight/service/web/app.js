@@ -2,7 +2,6 @@
 import { fillCard, makeCard } from "./card.js";
 import { correctPlace } from "./correct.js";
 import { save } from "./exports.js";
-import { PhotoMap } from "./map.js";
 import { Uploads } from "./upload.js";
 import { headline, sureness } from "./words.js";
 
@@ -10,13 +9,14 @@ const $ = (id) => document.getElementById(id);
 const photos = [], cards = new Map();
 let nextId = 1, isDrawing = false;
 
-const map = new PhotoMap("map", (id) => {
+// The map is a megabyte of script: everything else works before it is there, and without it.
+const map = import("./map.js").then(({ PhotoMap }) => new PhotoMap("map", (id) => {
   cards.get(id)?.scrollIntoView({ block: "center" });
   cards.get(id)?.focus();
-});
+}));
 const uploads = new Uploads({ told: changed, asksToken });
 const actions = {
-  show: (photo) => map.fly(photo),
+  show: (photo) => map.then((m) => m.fly(photo)),
   retry: (photo) => uploads.add([photo]),
   correct: async (photo) => { if (await correctPlace(photo, uploads.token)) changed(photo); },
 };
@@ -66,7 +66,7 @@ function arrange() {
   const sorted = [...wanted].sort(ORDERS[$("sort").value]), list = $("cards");
   const nodes = sorted.map((p) => cards.get(p.id)).filter(Boolean);
   if (nodes.length !== list.children.length || nodes.some((n, i) => list.children[i] !== n)) list.replaceChildren(...nodes);
-  map.show(wanted);
+  map.then((m) => m.show(wanted));
 }
 
 let hasFitted = false;
@@ -84,7 +84,7 @@ function tell() {
   for (const p of photos) if (p.line) counts[p.line.outcome] = (counts[p.line.outcome] || 0) + 1;
   const words = { gps: "with a position", landmark: "recognised", unknown_place: "places I do not know", not_a_place: "no places", error: "not readable" };
   $("summary").textContent = Object.keys(words).filter((k) => counts[k]).map((k) => `${counts[k]} ${words[k]}`).join(" · ");
-  if (!isBusy && photos.length && !hasFitted) { hasFitted = true; map.ready.then(() => map.fit()); }
+  if (!isBusy && photos.length && !hasFitted) { hasFitted = true; map.then((m) => m.ready.then(() => m.fit())); }
   if (isBusy) hasFitted = false;
 }
 
