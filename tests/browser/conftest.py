@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 _DRAWN_BY_THE_PROCESSOR = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """`landsight serve` on a free port."""
     command = [sys.executable, "-m", "landsight", "serve", "--port", "0", "--workers", "1"]
@@ -29,7 +29,7 @@ def address() -> Iterator[str]:
         program.kill()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium without a screen. Not for the whole session: while Playwright lives, its event loop is in every other test's way."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
