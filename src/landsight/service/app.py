@@ -79,7 +79,7 @@ async def _watch(station: Station) -> None:
         await asyncio.sleep(_WATCH_S)
         try:
             if await asyncio.to_thread(lambda: station.has_changed):
-                await asyncio.to_thread(station.exchange)
+                await station.exchange()
                 LOG.info("another bundle answers: %s", station.bundle.bundle_hash)
             complained = ""
         except (BundleError, OSError) as error:

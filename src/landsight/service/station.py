@@ -7,7 +7,6 @@ import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,6 @@ class _Serving:
     """A predictor and how many photos it has in work; it is closed when it is replaced and the last of them is answered."""
 
     predictor: Predictor
-    bundle: Bundle
     in_work: int = 0
     is_replaced: bool = False
 
@@ -60,12 +58,12 @@ class Station:
     @property
     def bundle(self) -> Bundle:
         """The bundle that answers now."""
-        return self._serving.bundle
+        return _bundle_of(self._serving.predictor)
 
     @property
     def has_changed(self) -> bool:
-        """Another bundle lies in the folder than the one that answers. Cost: one small file read."""
-        return load(self.settings.bundle).bundle_hash != self.bundle.bundle_hash
+        """Another bundle lies in the folder than the one that answers. Its other files are checked when it is taken. Cost: one small file read."""
+        return load(self.settings.bundle, check_files=False).bundle_hash != self.bundle.bundle_hash
 
     def describe(self) -> dict[str, Any]:
         """As Predictor.describe; waits until the engine is loaded."""
@@ -87,7 +85,8 @@ class Station:
     async def locate(self, upload: Upload, *, top_k: int, thumbnail_px: int | None = None, explain: bool = False) -> Seen:
         """One photo; what is wrong with it is in the answer. ``explain``: with maps, where the bundle can. Raises: RuntimeUnavailable."""
         serving = self._serving
-        manifest, arrays = serving.bundle.manifest, serving.bundle.arrays
+        bundle = _bundle_of(serving.predictor)
+        manifest, arrays = bundle.manifest, bundle.arrays
         outputs = (FEATURE_MAP,) if explain and can_explain(manifest, arrays) else ()
         serving.in_work += 1
         try:
@@ -104,10 +103,10 @@ class Station:
                 maps[candidate.label] = activation_map(looked.outputs[FEATURE_MAP], arrays[WEIGHTS][place[candidate.label]])
         return Seen(located, looked.item, maps)
 
-    def exchange(self) -> None:
+    async def exchange(self) -> None:
         """Open what lies in the bundle's folder now; photos in work are answered by the one before. Raises: BundleError."""
-        fresh = self._opened()
-        fresh.predictor.describe()  # its engine is loaded before anybody waits for it
+        fresh = await asyncio.to_thread(self._loaded)
+        # Here on the event loop, where photos come in: none can be given to the one before once it is let go.
         before, self._serving = self._serving, fresh
         before.is_replaced = True
         self._let_go(before)
@@ -125,12 +124,19 @@ class Station:
             self._closing.add(thread)
             thread.start()
 
+    def _loaded(self) -> _Serving:
+        """A predictor whose engine is ready before anybody waits for it."""
+        fresh = self._opened()
+        fresh.predictor.describe()
+        return fresh
+
     def _opened(self) -> _Serving:
         s = self.settings
         predictor = Predictor(s.bundle, top_k=s.top_k, workers=s.workers, limits=s.limits, runtime=s.runtime, precision=s.precision)
-        return _Serving(predictor, load(s.bundle))
+        return _Serving(predictor)
 
 
-def bundle_folder(settings: Settings) -> Path:
-    """Where the bundle lies, for the one that watches it."""
-    return load(settings.bundle).root
+def _bundle_of(predictor: Predictor) -> Bundle:
+    if predictor.bundle is None:
+        raise TypeError("a service looks at pictures, so its predictor has a bundle")
+    return predictor.bundle

@@ -31,6 +31,8 @@ class Predictor:
     Limits.from_environment(). ``runtime``: "auto", "onnxruntime" or "openvino"; ``precision`` None: what was measured best on this
     machine, else "fp32". ``threads``: of the network; None: as many as there are cores.
 
+    ``bundle``, the attribute: what answers; None without pixels.
+
     Raises, on construction: BundleError, UsageError (nothing to look at, top_k below 1). RuntimeUnavailable comes with the first
     photo, because the engine loads while photos are decoded. Safe to use from several threads: they take turns at the network.
     """
@@ -54,6 +56,7 @@ class Predictor:
             raise UsageError("nothing_to_do", "Neither position nor pixels may be looked at.", "Leave one of them on.")
         self._top_k, self._gps = top_k, gps
         opened = load(None if bundle is None else Path(bundle)) if pixels else None
+        self.bundle = opened
         self._manifest = opened.manifest if opened else None
         if opened and not answer_module(opened.manifest.task).LOCATES:
             raise BundleError(
