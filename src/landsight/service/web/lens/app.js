@@ -156,9 +156,9 @@ function showUnit() {
   $("channel-map-words").textContent = "";
   if (isMap()) {
     const [, height, width] = layer.shape;
-    const side = drawLarge($("channel-map"), channelData(unit[0]), height, width, open.reach);
+    const values = channelData(unit[0]), reach = reachOf(values), side = drawLarge($("channel-map"), values, height, width, reach);
     if (height * width > 1) drawFrame($("channel-map"), { left: unit[2] * side, top: unit[1] * side, width: side, height: side });
-    $("channel-map-words").textContent = `channel ${unit[0]}: click a number, or use the arrow keys`;
+    $("channel-map-words").textContent = `channel ${unit[0]}, on a scale of its own from −${number(reach)} to ${number(reach)}: click a number, or use the arrow keys`;
   }
   for (const button of $("channels").querySelectorAll("[data-channel], [data-index]")) {
     const is = "channel" in button.dataset ? Number(button.dataset.channel) === unit[0] : Number(button.dataset.index) === (unit.length === 1 ? unit[0] : -1);
