@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import landsight
 from landsight.errors import BundleError, LandsightError
-from landsight.service import inference
+from landsight.service import inference, lens
 from landsight.service.metrics import Metrics
 from landsight.service.page import page_router
 from landsight.service.problems import MEDIA_TYPE, ServiceError, problem
@@ -61,9 +61,10 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.settings, app.state.metrics = settings, metrics
+    app.state.settings, app.state.metrics, app.state.lens = settings, metrics, lens.Lens()
     app.include_router(router)
     app.include_router(inference.router)
+    app.include_router(lens.router)
     app.include_router(page_router())
     app.add_exception_handler(LandsightError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_validation)

@@ -18,6 +18,8 @@ _TYPES: Final = {
     ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8",
     ".json": "application/json", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
 }  # fmt: skip
+#: Address -> file, for what people type.
+_PAGES: Final = {"": "index.html", "lens": "lens.html"}
 #: Scripts, styles and requests of this service alone; pictures also from the page's own memory.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; "
@@ -63,7 +65,7 @@ def page_router() -> APIRouter:
 
     @router.get("/{path:path}", include_in_schema=False)
     async def page(request: Request, path: str) -> Response:
-        file = known.get(path or "index.html")
+        file = known.get(_PAGES.get(path, path))
         if file is None:
             raise ServiceError(404, "http_404", "Not Found")
         headers = {**_HEADERS, "ETag": file.tag}
