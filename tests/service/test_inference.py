@@ -62,7 +62,7 @@ def test_one_output_alone(client: TestClient) -> None:
 
 
 def test_metadata_and_health(client: TestClient) -> None:
-    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data", "model_configuration"]
     assert client.get("/v2/health/live").status_code == client.get("/v2/health/ready").status_code == 200
     for url in ("/v2/models/world110", "/v2/models/world110/versions/1"):
         assert client.get(url).json()["inputs"] == [{"name": "image", "datatype": "BYTES", "shape": [-1]}]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,10 @@ from landsight.service.settings import Settings
 FIELD, MOST_FILES = "files", 1_000
 #: Of a file that came as the body, which has no name.
 _NAMELESS = "photo"
+#: More than any length that can be has.
+_DIGITS = 20
+#: Told of every piece by its bytes; raises ServiceError 503 when too much is in memory (station.Station.arriving).
+Arrived = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +38,24 @@ class _InMemory(MultiPartParser):
     spool_max_size = 2**62
 
 
-async def uploads(request: Request, settings: Settings) -> list[Upload]:
-    """All files of a request: of the form's field "files", or its body alone. Raises: ServiceError (400, 408, 413, 415)."""
+async def uploads(request: Request, settings: Settings, arrived: Arrived) -> list[Upload]:
+    """All files of a request: of the form's field "files", or its body alone. Raises: ServiceError (400, 408, 413, 415, 503)."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         async with _in_time(settings):
-            return await _of_form(request, _counted(request, settings.request_bytes))
+            return await _of_form(request, _counted(request, settings.request_bytes, arrived))
     if kind.startswith("image/") or kind == "application/octet-stream":
-        return [Upload(_NAMELESS, await body_of(request, settings))]
+        return [Upload(_NAMELESS, await body_of(request, settings, arrived))]
     raise ServiceError(
         415, "bad_content_type", f"Photos come as multipart/form-data or as an image: received {kind[:100]!r}.",
         f"Send a form whose field {FIELD!r} holds the files.",
     )  # fmt: skip
 
 
-async def body_of(request: Request, settings: Settings) -> bytes:
-    """The whole body. Raises: ServiceError (400, 408, 413)."""
+async def body_of(request: Request, settings: Settings, arrived: Arrived) -> bytes:
+    """The whole body. Raises: ServiceError (400, 408, 413, 503)."""
     async with _in_time(settings):
-        return b"".join([chunk async for chunk in _counted(request, settings.request_bytes)])
+        return b"".join([chunk async for chunk in _counted(request, settings.request_bytes, arrived)])
 
 
 @asynccontextmanager
@@ -82,10 +86,19 @@ async def _of_form(request: Request, stream: AsyncGenerator[bytes, None]) -> lis
         await form.close()
 
 
-async def _counted(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+async def _counted(request: Request, most: int, arrived: Arrived) -> AsyncGenerator[bytes, None]:
+    """The body as it comes. What is said to be too large is refused before it comes."""
+    declared = request.headers.get("content-length", "")
+    if len(declared) <= _DIGITS and declared.isdecimal() and int(declared) > most:
+        raise _too_many(most)
     seen = 0
     async for chunk in request.stream():
         seen += len(chunk)
         if seen > most:
-            raise ServiceError(413, "too_many_bytes", f"A request may have {most:,} bytes.", "Send fewer files at once.")
+            raise _too_many(most)
+        arrived(len(chunk))
         yield chunk
+
+
+def _too_many(most: int) -> ServiceError:
+    return ServiceError(413, "too_many_bytes", f"A request may have {most:,} bytes.", "Send fewer files at once.")
