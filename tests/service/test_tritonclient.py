@@ -49,8 +49,7 @@ def test_what_it_asks_before(server: triton.InferenceServerClient) -> None:
 @pytest.mark.parametrize("got", [True, False], ids=["bytes", "json"])
 def test_several_photos_in_one_request(server: triton.InferenceServerClient, sent: bool, got: bool) -> None:
     wanted = [triton.InferRequestedOutput(name, binary_data=got) for name in ("probabilities", "classes")]
-    parameters = None if sent else {"content_type": "base64"}
-    reply = server.infer(MODEL, [tensor(PHOTOS, binary=sent)], outputs=wanted, request_id="7", parameters=parameters)
+    reply = server.infer(MODEL, [tensor(PHOTOS, binary=sent)], outputs=wanted, request_id="7")
     probabilities, classes = reply.as_numpy("probabilities"), reply.as_numpy("classes")
     assert probabilities.shape == classes.shape == (5, 110) and probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-4)

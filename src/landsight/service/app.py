@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(router)
     app.include_router(inference.router)
     app.router.routes.append(PageRoute())
-    app.openapi = lambda: _once(app, settings)  # type: ignore[method-assign]
+    app.openapi = lambda: _document(app, settings)  # type: ignore[method-assign]
     app.add_exception_handler(LandsightError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
@@ -129,10 +129,12 @@ def _has_token(headers: Headers, token: str) -> bool:
     return kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode("utf-8", "replace"), token.encode())
 
 
-def _once(app: FastAPI, settings: Settings) -> dict[str, Any]:
-    """The document is made when it is first asked for."""
-    if app.openapi_schema is None:
-        app.openapi_schema = document(app, settings)
+def _document(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    """Made when it is first asked for, and again when another bundle answers."""
+    station = getattr(app.state, "station", None)
+    model = station.bundle.manifest.name if station else None
+    if app.openapi_schema is None or app.state.described != model:
+        app.openapi_schema, app.state.described = document(app, settings, model), model
     return app.openapi_schema
 
 

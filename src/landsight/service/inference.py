@@ -1,7 +1,7 @@
 """The Open Inference Protocol, version 2, as KServe and Triton speak it: photos as BYTES in, probabilities and classes out.
 
 Source: github.com/kserve/open-inference-protocol, and Triton's "binary tensor data" extension. JSON cannot carry the bytes of a photo, so a
-tensor in JSON holds base64 and says so (parameters.content_type = "base64"); with the extension the bytes follow the JSON as they are.
+tensor in JSON holds base64 (and may say so: parameters.content_type = "base64"); with the extension the bytes follow the JSON as they are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from landsight.service.openapi import photo_codes, reference, refusals
 from landsight.service.problems import ServiceError
 from landsight.service.replies import ConfigTensor, InferReply, Live, ModelConfig, ModelMetadata, ModelReady, Ready, Server, TensorMetadata
 from landsight.service.station import Station
-from landsight.service.uploads import Upload, body_of
+from landsight.service.uploads import Upload, body_of, unless_gone
 from landsight.whereabouts.located import Located
 
 router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
@@ -36,12 +36,14 @@ CLASSES: Final = "classes"
 #: Says how many bytes of a body are JSON; the rest are tensors.
 HEADER: Final = "Inference-Header-Content-Length"
 _VERSION: Final = "1"
+#: What photos in JSON are; a request may say so as the "content_type" of a tensor's parameters.
+_ENCODED: Final = "base64"
 _PLATFORM: Final = "landsight_bundle"
 #: Photos in one request.
 _MOST: Final = 1_000
 _LENGTH: Final = struct.Struct("<I")
-Name = Annotated[str, Path(description="The bundle's name, as /v1/models says it.", examples=["world110"])]
-Version = Annotated[str, Path(description="The only one.", examples=[_VERSION])]
+Name = Annotated[str, Path(description="The bundle's name, as /v1/models says it.")]
+Version = Annotated[str, Path(description="The only one.", json_schema_extra={"enum": [_VERSION]})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ async def _inferred(request: Request, model: str, version: str = _VERSION) -> Re
         asked = parsed(await body_of(request, station.settings, arrived), request.headers.get(HEADER))
         async with station.room_for(len(asked.photos)):
             jobs = (station.locate(Upload(f"{INPUT}[{i}]", photo), top_k=len(labels)) for i, photo in enumerate(asked.photos))
-            found = [seen.located for seen in await asyncio.gather(*jobs)]
+            found = [seen.located for seen in await unless_gone(request, asyncio.gather(*jobs))]
     for located in found:
         if located.error:
             raise ServiceError(PHOTO_CODES[located.error.code][0], located.error.code, f"{located.path}: {located.error.reason}")
@@ -201,19 +203,20 @@ def parsed(body: bytes, json_length: str | None) -> Asked:
         raise _bad("the body is not JSON") from None
     if not isinstance(request, dict):
         raise _bad("the body is no object")
-    inputs, outputs = request.get("inputs"), request.get("outputs") or []
+    inputs, outputs, identity = request.get("inputs"), request.get("outputs", []), request.get("id", "")
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict) or inputs[0].get("name") != INPUT:
         raise _bad(f"there must be one input, named {INPUT!r}")
     if not isinstance(outputs, list) or not all(isinstance(o, dict) and o.get("name") in (PROBABILITIES, CLASSES) for o in outputs):
         raise _bad(f"outputs are {PROBABILITIES!r} and {CLASSES!r}")
-    every = bool(_parameters(request).get("binary_data_output", False))
-    wanted = {o["name"]: bool(_parameters(o).get("binary_data", every)) for o in outputs} or dict.fromkeys((PROBABILITIES, CLASSES), every)
-    identity = request.get("id", "")
-    return Asked(identity if isinstance(identity, str) else "", _photos(inputs[0], rest, _parameters(request).get("content_type")), wanted)
+    if not isinstance(identity, str):
+        raise _bad("the id is no text")
+    asked = _parameters(request)
+    every = _flag(asked, "binary_data_output", False)
+    wanted = {o["name"]: _flag(_parameters(o), "binary_data", every) for o in outputs} or dict.fromkeys((PROBABILITIES, CLASSES), every)
+    return Asked(identity, _photos(inputs[0], rest), wanted)
 
 
-def _photos(tensor: Mapping[str, Any], rest: bytes, content_type: Any) -> tuple[bytes, ...]:
-    """``content_type``: what the request says where the tensor does not."""
+def _photos(tensor: Mapping[str, Any], rest: bytes) -> tuple[bytes, ...]:
     if tensor.get("datatype") != "BYTES":
         raise _bad(f"the input is of type BYTES, not {tensor.get('datatype')!r}")
     size = _parameters(tensor).get("binary_data_size")
@@ -225,18 +228,15 @@ def _photos(tensor: Mapping[str, Any], rest: bytes, content_type: Any) -> tuple[
         data = tensor.get("data")
         if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
             raise _bad('the photos are neither bytes behind the JSON nor base64 in "data"')
-        if _parameters(tensor).get("content_type", content_type) != "base64":
-            raise _bad('photos in JSON are base64, and say so: parameters.content_type = "base64"')
+        if (content_type := _parameters(tensor).get("content_type", _ENCODED)) != _ENCODED:
+            raise _bad(f"photos in JSON are {_ENCODED!r}, and the content_type is {content_type!r}")
         try:
             photos = tuple(base64.b64decode(item, validate=True) for item in data)
         except (binascii.Error, ValueError):
             raise _bad("the photos are no base64") from None
     shape = tensor.get("shape")
-    if (
-        not isinstance(shape, list)
-        or not all(isinstance(n, int) and n >= 0 for n in shape)
-        or int(np.prod(shape, dtype=object)) != len(photos)
-    ):
+    # 3.0 is a whole number in JSON, and true is none.
+    if not isinstance(shape, list) or any(isinstance(n, bool) for n in shape) or shape != [len(photos)]:
         raise _bad(f"the shape is {shape!r}, and there are {len(photos)} photos")
     if not 1 <= len(photos) <= _MOST:
         raise _bad(f"a request has 1 to {_MOST} photos")
@@ -299,8 +299,17 @@ def _station(request: Request, model: str, version: str = _VERSION) -> Station:
 
 
 def _parameters(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = item.get("parameters")
-    return found if isinstance(found, Mapping) else {}
+    found = item.get("parameters", {})
+    if not isinstance(found, Mapping):
+        raise _bad("parameters are an object")
+    return found
+
+
+def _flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise _bad(f"{name} is true or false")
+    return value
 
 
 def _bad(why: str) -> ServiceError:

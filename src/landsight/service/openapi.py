@@ -63,8 +63,8 @@ def photo_codes() -> dict[int, list[str]]:
     return found
 
 
-def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of ``app``; with a token set, the routes that ask for it say so."""
+def document(app: FastAPI, settings: Settings, model: str | None) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of ``app``; with a token set, the routes that ask for it say so. ``model``: the only one there is, if known."""
     made = get_openapi(
         title=app.title, version=app.version, summary=app.summary, description=DESCRIPTION, routes=app.routes, license_info={"name": "Apache-2.0"}
     )  # fmt: skip
@@ -77,6 +77,9 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
         if "application/json" in operation["responses"].get("422", {}).get("content", {}):
             del operation["responses"]["422"]  # FastAPI's own, of parameters that may be any text
         operation["responses"] |= {str(status): value for status, value in refusals(_ALWAYS).items()}
+        for parameter in operation.get("parameters", ()):
+            if model is not None and parameter["in"] == "path" and parameter["name"] == "model":
+                parameter["schema"]["enum"] = [model]
     if settings.token:
         made["components"]["securitySchemes"] = {_BEARER: {"type": "http", "scheme": "bearer"}}
         for path, item in made["paths"].items():

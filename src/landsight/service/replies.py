@@ -181,8 +181,9 @@ class InferReply(TypedDict):
     outputs: list[OutputTensor]
 
 
-class InputParameters(TypedDict):
-    """Photos in JSON are base64, and say so here or in the request's own parameters."""
+@with_config(extra="allow")
+class InputParameters(TypedDict, total=False):
+    """Photos in JSON are base64, and may say so."""
 
     content_type: Literal["base64"]
 
@@ -193,24 +194,38 @@ class InputTensor(TypedDict):
     name: Literal["image"]
     datatype: Literal["BYTES"]
     shape: Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=1, max_length=1)]
-    parameters: InputParameters
+    parameters: NotRequired[InputParameters]
     data: Annotated[
         list[Annotated[str, Field(json_schema_extra={"contentEncoding": "base64", "format": "photo-base64"})]],
         Field(min_length=1, max_length=1000),
     ]
 
 
+@with_config(extra="allow")
+class WantedParameters(TypedDict, total=False):
+    """``binary_data``: as bytes behind the JSON."""
+
+    binary_data: bool
+
+
 class WantedOutput(TypedDict):
-    """``parameters``: {"binary_data": true} sends it as bytes behind the JSON."""
+    """An output that is asked for."""
 
     name: Literal["probabilities", "classes"]
-    parameters: NotRequired[dict[str, bool]]
+    parameters: NotRequired[WantedParameters]
+
+
+@with_config(extra="allow")
+class RequestParameters(TypedDict, total=False):
+    """``binary_data_output``: all outputs as bytes."""
+
+    binary_data_output: bool
 
 
 class InferRequest(TypedDict):
-    """One input, the photos. Without ``outputs``: both. {"binary_data_output": true} in ``parameters`` sends all as bytes."""
+    """One input, the photos. Without ``outputs``: both. (With the binary extension, which JSON cannot show, photos follow the JSON.)"""
 
     id: NotRequired[str]
     inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=1)]
     outputs: NotRequired[list[WantedOutput]]
-    parameters: NotRequired[dict[str, bool | str]]
+    parameters: NotRequired[RequestParameters]

@@ -15,7 +15,7 @@ from landsight.service.openapi import photo_codes, reference, refusals
 from landsight.service.problems import refusal
 from landsight.service.replies import Health, KnownPlaces, Model, Models
 from landsight.service.station import Seen, Station
-from landsight.service.uploads import FIELD, MOST_FILES, uploads
+from landsight.service.uploads import FIELD, MOST_FILES, unless_gone, uploads
 
 router = APIRouter()
 _BYTES: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
@@ -68,7 +68,8 @@ async def locate(
     with station.arriving() as arrived:
         files = await uploads(request, station.settings, arrived)
         async with station.room_for(len(files)):
-            found = await asyncio.gather(*(station.locate(f, top_k=top_k, thumbnail_px=thumbnail, explain=explain) for f in files))
+            jobs = (station.locate(f, top_k=top_k, thumbnail_px=thumbnail, explain=explain) for f in files)
+            found = await unless_gone(request, asyncio.gather(*jobs))
     for seen in found:
         station.metrics.photos.labels(seen.located.outcome).inc()
         if seen.located.error:

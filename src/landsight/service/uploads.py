@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -14,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from landsight.service.problems import ServiceError
 from landsight.service.settings import Settings
 
+T = TypeVar("T")
 #: The field of a form that files come in, and how many of them one request may have.
 FIELD, MOST_FILES = "files", 1_000
 #: Of a file that came as the body, which has no name.
@@ -58,6 +61,27 @@ async def body_of(request: Request, settings: Settings, arrived: Arrived) -> byt
         return b"".join([chunk async for chunk in _counted(request, settings.request_bytes, arrived)])
 
 
+async def unless_gone(request: Request, jobs: Future[T]) -> T:
+    """What ``jobs`` give; when the client leaves before, they are cancelled, so that nobody waits for photos that nobody wants.
+
+    The body must have been read. Raises: ServiceError 400, which nobody will see.
+    """
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((jobs, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not jobs.done():
+            jobs.cancel()
+            raise _cut_off()
+        return jobs.result()
+    finally:
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 @asynccontextmanager
 async def _in_time(settings: Settings) -> AsyncIterator[None]:
     try:
@@ -68,7 +92,11 @@ async def _in_time(settings: Settings) -> AsyncIterator[None]:
             408, "too_slow_upload", f"The request took longer than {settings.upload_s:g} s to arrive.", "Send less."
         ) from None
     except ClientDisconnect:
-        raise ServiceError(400, "cut_off", "The connection ended within the request.") from None
+        raise _cut_off() from None
+
+
+def _cut_off() -> ServiceError:
+    return ServiceError(400, "cut_off", "The connection ended within the request.")
 
 
 async def _of_form(request: Request, stream: AsyncGenerator[bytes, None]) -> list[Upload]:
