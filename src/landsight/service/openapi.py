@@ -7,7 +7,7 @@ stands beside whereabouts.located. What each route may be refused with is said w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any, Final
@@ -17,7 +17,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from landsight.errors import PHOTO_CODES
-from landsight.service.problems import MEDIA_TYPE
+from landsight.service.problems import MEDIA_TYPE, problem
 from landsight.service.replies import ActivationMap, InferRequest, Problem
 from landsight.service.settings import Settings
 
@@ -29,7 +29,7 @@ _HEADERS: Final = {
     503: {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}},
 }
 #: What any route may be refused with, whatever it is asked.
-_ALWAYS: Final = {500: ("internal", "bundle or runtime failed")}
+_ALWAYS: Final = {500: ("internal",)}
 _GUARD: Final = {401: ("no_token",)}
 DESCRIPTION: Final = (
     "The answers of `landsight locate` over HTTP. Nothing that is uploaded is stored; where photos were taken is never logged. "
@@ -42,12 +42,12 @@ def reference(name: str) -> dict[str, Any]:
     return {"$ref": _REF + name}
 
 
-def refusals(codes: Mapping[int, Iterable[str]]) -> dict[int | str, dict[str, Any]]:
+def refusals(codes: Mapping[int, Sequence[str]]) -> dict[int | str, dict[str, Any]]:
     """For ``responses`` of a route: status -> its problem; ``codes`` names those that a status may have."""
     return {
         status: {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(names)}.",
-            "content": {MEDIA_TYPE: {"schema": reference("Problem")}},
+            "content": {MEDIA_TYPE: {"schema": reference("Problem"), "example": problem(status, names[0], "What is wrong. What to do.")}},
             **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
         }
         for status, names in codes.items()

@@ -56,9 +56,11 @@ _LOCATED: Final = {
 )
 async def locate(
     request: Request,
-    top_k: Annotated[int | None, Query(ge=1, le=1000, description="Candidates a photo; the service's own number (3) if not given.")] = None,
+    top_k: Annotated[
+        int | None, Query(ge=1, le=1000, description="Candidates a photo, 1 to 1000; the service's own number (3) if not given.")
+    ] = None,
     thumbnail: Annotated[
-        int | None, Query(ge=16, le=1024, description="Longer side in pixels of a JPEG that comes with the answer.")
+        int | None, Query(ge=16, le=1024, description="Longer side, 16 to 1024 pixels, of a JPEG that comes with the answer.")
     ] = None,
     explain: Annotated[bool, Query(description="With maps of what speaks for the likeliest place and for the next one.")] = False,
 ) -> Response:
