@@ -32,12 +32,7 @@ from typing import Any
 from common import SIDES, Figure, Report, in_turns, landsight_command, open_bundle, ratio, run, settings, stop, use_same_cores, warm
 from memory import linked, pss_kb, tree
 
-from landsight.answer.road import answer_batch
 from landsight.bundle.load import Bundle
-from landsight.photo.limits import Limits
-from landsight.photo.prepare import prepare
-from landsight.photo.read import read
-from landsight.runtime.choose import pick
 
 CLIENTS, LOAD_S, WARM_S, ALONE = 64, 60, 10, 120
 QUICK = (8, 6, 2, 20)
@@ -189,22 +184,16 @@ def cpu_s(pid: int) -> float:
 
 
 def one_alone(plan: Plan) -> tuple[list[float], list[float]]:
-    """Milliseconds of one request after the other, and of decoding and the network for the same photos in this process."""
+    """Milliseconds of one request after the other, and of decoding and the network for the same photos in one process."""
     contents = [path.read_bytes() for path in plan.photos[: plan.alone]]
     with serving(plan) as (_, address):
         host, _, port = address.removeprefix("http://").partition(":")
         client = http.client.HTTPConnection(host, int(port))
         asked = [timed(partial(post, client, photo)) for photo in contents[:10] + contents][10:]
         client.close()
-    engine = pick(plan.bundle, runtime="onnxruntime", precision="fp32")
-    limits, preparation = Limits(), plan.bundle.manifest.input
-
-    def work(content: bytes) -> None:
-        prepared = prepare(read(content, limits=limits, decode_px=preparation.decode_px).pixels_hwc_u8, preparation)
-        answer_batch(prepared[None], plan.bundle, engine)
-
-    worked = [timed(partial(work, photo)) for photo in contents[:10] + contents][10:]
-    return asked, worked
+    # NumPy with one thread, as the command line sets it: its product with the bank of neighbours is small.
+    side = [sys.executable, str(SIDES / "one_photo.py"), str(plan.bundle.root), str(plan.list_file), str(plan.alone)]
+    return asked, json.loads(run(side, env={"OPENBLAS_NUM_THREADS": "1"}).stdout)
 
 
 def post(client: http.client.HTTPConnection, photo: bytes) -> None:

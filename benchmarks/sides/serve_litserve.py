@@ -5,8 +5,7 @@ python serve_litserve.py MODEL.onnx PORT WORKERS THREADS SIZE MEAN STD
 A form's field "request" holds the photo. Decoded by Pillow, which is told to shrink while it decodes (draft): what a careful user writes.
 """
 
-from __future__ import annotations
-
+# No "from __future__ import annotations": LitServe looks at the type of the request as it stands.
 import io
 import sys
 from typing import Any
