@@ -3,26 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-
-@contextmanager
-def serving(*options: str) -> Iterator[str]:
-    """The address of a `landsight serve` on a free port."""
-    command = [sys.executable, "-m", "landsight", "serve", "--port", "0", "--workers", "1", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
-        assert program.stderr is not None
-        found = re.search(r"http://[^ ]+", program.stderr.readline())
-        assert found
-        try:
-            yield found[0]
-        finally:
-            program.kill()
 
 
 def _axe() -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from browser_help import serving
+from serve_child import running
 
 #: The map needs WebGL, which processors can draw too.
 _DRAWN_BY_THE_PROCESSOR = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
@@ -18,8 +18,8 @@ _DRAWN_BY_THE_PROCESSOR = ("--use-gl=angle", "--use-angle=swiftshader", "--enabl
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """`landsight serve` on a free port."""
-    with serving() as found:
+    """A service with the shipped bundle."""
+    with running() as (_, found):
         yield found
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browser_help import AXE, serving
+from browser_help import AXE
 from landsight.explain.kernels import KERNELS, convolve
 from lens_factory import make_lens_bundle
 from photos_drawn import jpeg
+from serve_child import running
 
 #: Of each layer so many numbers are worked out, at places drawn with a fixed seed.
 _EACH = 12
@@ -42,7 +43,7 @@ def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(resnet: Path) -> Iterator[str]:
     """`landsight serve` with a ResNet-18 on 224 pixels."""
-    with serving("--bundle", str(resnet)) as found:
+    with running("--bundle", str(resnet)) as (_, found):
         yield f"{found}/lens"
 
 
@@ -82,7 +83,7 @@ def test_every_layer_s_arithmetic_gives_the_network_s_own_numbers(page: Page) ->
 @pytest.mark.parametrize("name", ["inception", "efficientnet_lite0_two_branch", "fcn", "mlp", "vgg"])
 def test_other_networks_too(browser: Browser, name: str, tmp_path: Path) -> None:
     bundle = make_lens_bundle(tmp_path / name, name, 28 if name == "mlp" else 64)
-    with serving("--bundle", str(bundle.root)) as found:
+    with running("--bundle", str(bundle.root)) as (_, found):
         opened = browser.new_page()
         opened.goto(f"{found}/lens")
         worked_out = opened.evaluate(_WORK_OUT, [np.random.default_rng(12).random(4).tolist()])

@@ -42,8 +42,8 @@ export class ServiceSource {
   async tensorsOf(layers) {
     const missing = layers.filter((layer) => !this.tensors.has(layer.number));
     if (missing.length) {
-      const query = missing.map((layer) => `numbers=${layer.number}`).join("&"), photo = this.prepared;
-      const reply = await this.#ask(`v1/lens/tensors?${query}`, { method: "POST", body: photo, headers: { "Content-Type": "application/octet-stream" } });
+      const query = missing.map((layer) => layer.number).join(","), photo = this.prepared;
+      const reply = await this.#ask(`v1/lens/tensors?numbers=${query}`, { method: "POST", body: photo, headers: { "Content-Type": "application/octet-stream" } });
       const found = split(await reply.arrayBuffer(), missing.map((layer) => layer.shape));
       if (photo === this.prepared) missing.forEach((layer, i) => this.#keep(layer.number, found[i]));
       const made = new Map(missing.map((layer, i) => [layer.number, found[i]]));
