@@ -94,9 +94,12 @@ def serving(bundle: Path) -> Iterator[str]:
         assert program.stderr is not None
         found = re.search(r"http://[^ ]+", program.stderr.readline())
         if found is None:
+            program.kill()
             stop("the service did not start")
-        yield found[0]
-        program.send_signal(signal.SIGTERM)
+        try:
+            yield found[0]
+        finally:
+            program.send_signal(signal.SIGTERM)
 
 
 def visit(browser: Browser, address: str, files: list[Path]) -> Seen:
@@ -122,9 +125,8 @@ def visit(browser: Browser, address: str, files: list[Path]) -> Seen:
     page.evaluate("() => { long.length = 0; }")
     began = time.perf_counter()
     page.evaluate(_DROP)
-    page.wait_for_function(
-        f"document.querySelectorAll('.card[data-status=done], .card[data-status=failed]').length === {len(files)}", timeout=300_000
-    )
+    answered_or_not = page.locator(".card[data-status=done], .card[data-status=failed]")
+    answered_or_not.nth(len(files) - 1).wait_for(state="attached", timeout=300_000)
     drop_s = time.perf_counter() - began
     answered = page.locator(".card[data-status=done]").count()
     page.wait_for_timeout(1500)  # the map moves to where the photos are

@@ -126,9 +126,12 @@ def serving(plan: Plan) -> Iterator[tuple[int, str]]:
         assert program.stderr is not None
         found = re.search(r"http://[^ ]+", program.stderr.readline())
         if found is None:
+            program.kill()
             stop("the service did not start")
-        yield program.pid, found[0]
-        program.send_signal(signal.SIGTERM)
+        try:
+            yield program.pid, found[0]
+        finally:
+            program.send_signal(signal.SIGTERM)
 
 
 def loaded(plan: Plan) -> Load:
