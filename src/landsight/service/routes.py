@@ -92,9 +92,15 @@ def _line(seen: Seen, *, explain: bool) -> dict[str, Any]:
     if seen.item.thumbnail is not None:
         line["thumbnail"] = "data:image/jpeg;base64," + base64.b64encode(seen.item.thumbnail).decode()
     if explain:
-        maps = [{"class": label, "grid": [[round(float(v), 3) for v in row] for row in grid]} for label, grid in seen.maps.items()]
+        box = [round(share, 4) for share in seen.box]
+        maps = [
+            {"class": label, "grid": [[round(float(v), 3) for v in row] for row in grid], "box": box} for label, grid in seen.maps.items()
+        ]
         line["activation_map"] = maps[0] if maps else None
         line["runner_up_map"] = maps[1] if len(maps) > 1 else None
+        line["often_confused_with"] = (
+            None if seen.confused is None else [{"class": t.label, "name": name, "count": t.count, "of": t.of} for name, t in seen.confused]
+        )
     return line
 
 

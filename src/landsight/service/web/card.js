@@ -1,6 +1,6 @@
 // One photo on the page: picture, answer, candidates, evidence, warnings. Built of nodes and text alone, so that no name is ever markup.
 import { drawHeat } from "./heat.js";
-import { KINDS, conflictWords, headline, metres, percent, support } from "./words.js";
+import { KINDS, confusedWords, conflictWords, headline, metres, percent, support } from "./words.js";
 
 function node(tag, props = {}, ...children) {
   const made = document.createElement(tag);
@@ -31,6 +31,7 @@ export function fillCard(card, photo, actions) {
       node("h2", {}, photo.status === "working" ? "looking …" : headline(photo)),
       node("p", { class: "support" }, support(photo) || (photo.status === "failed" ? photo.problem : "")),
       photo.line ? bars(photo.line) : null,
+      confused(photo.line),
       notes(photo.line),
       evidence(photo.line),
       photo.status === "done" || photo.status === "failed" ? node("p", { class: "buttons" },
@@ -49,15 +50,16 @@ function picture(photo) {
     box.append(node("span", { class: "blank", "aria-hidden": "true" }, photo.status === "failed" || photo.line ? "✕" : "…"));
     return box;
   }
-  box.append(node("img", { src: photo.line.thumbnail, alt: `${photo.name}: ${headline(photo)}`, loading: "lazy", decoding: "async" }));
+  const image = node("img", { src: photo.line.thumbnail, alt: `${photo.name}: ${headline(photo)}`, loading: "lazy", decoding: "async" });
+  box.append(image);
   const maps = [photo.line.activation_map, photo.line.runner_up_map].filter(Boolean);
-  if (maps.length && photo.line.outcome !== "error") box.append(heat(photo, maps));
+  if (maps.length && photo.line.outcome !== "error") box.append(heat(photo, maps, image));
   box.append(node("span", { class: "kind" }, photo.corrected ? "corrected" : KINDS[photo.line.outcome]));
   return box;
 }
 
 /** Pointing at the picture, or the button, lights up what speaks for the first candidate, then for the next. */
-function heat(photo, maps) {
+function heat(photo, maps, image) {
   const canvas = node("canvas", { width: 112, height: 112, "aria-hidden": "true" });
   const button = node("button", { type: "button", class: "why", "aria-pressed": "false" }, "Why?");
   const caption = node("span", { class: "caption", role: "status" });
@@ -67,7 +69,9 @@ function heat(photo, maps) {
     canvas.classList.toggle("on", index >= 0);
     button.setAttribute("aria-pressed", String(index >= 0));
     if (index < 0) { caption.textContent = ""; return; }
-    drawHeat(canvas, maps[index].grid);
+    // As large as the photo, so that both are fitted into the card alike and a bright spot lies where it belongs.
+    if (image.naturalWidth) [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+    drawHeat(canvas, maps[index].grid, maps[index].box);
     const candidate = photo.line.candidates.find((c) => c.class === maps[index].class);
     caption.textContent = `what speaks for ${candidate ? candidate.name : maps[index].class}`;
   };
@@ -84,6 +88,12 @@ function bars(line) {
     const meter = node("meter", { min: 0, max: 1, value: candidate.probability, "aria-label": `${candidate.name}: ${percent(candidate.probability)}` });
     return node("li", {}, node("span", { class: "name" }, candidate.name), meter, node("span", { class: "share", "aria-hidden": "true" }, percent(candidate.probability)));
   }));
+}
+
+/** What test photos of the likeliest place were taken for: there when the bundle knows, and the answer is about a place. */
+function confused(line) {
+  const words = line && line.outcome !== "not_a_place" ? confusedWords(line) : "";
+  return words ? node("p", { class: "confused" }, words) : null;
 }
 
 function notes(line) {
