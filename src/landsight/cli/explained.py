@@ -142,7 +142,7 @@ class Explaining:
         heats = [laid_over(photo, on_photo(r.grid, self._source.manifest.input, *photo.size)) for r in reasons]
         names, sure = [r.shown_name for r in reasons], [self._sure(r) for r in reasons]
         path = self._folder / self._own_name(name)
-        _write_new(path, panel([photo, *heats], ["photo", *names], [said, *sure], self._explainer.about, name))
+        _write_new(path, panel([photo, *heats], ["photo", *names], [f"answer: {said}", *sure], self._explainer.about, name))
         self.pictures += 1
         confused = [confused_words(r.confused, self._source.shown_name) for r in reasons]
         figures = [Figure(h, n, [s, *filter(None, (c,))]) for h, n, s, c in zip(heats, names, sure, confused, strict=True)]

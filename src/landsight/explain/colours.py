@@ -15,7 +15,7 @@ _ANCHORS: Final = np.array(
     [[38, 12, 81], [87, 16, 110], [138, 34, 106], [188, 55, 84], [228, 90, 49], [249, 142, 9], [250, 200, 60], [252, 246, 170]], np.float32
 )
 #: How much of the photo stays grey below the heat, and how opaque the heat becomes.
-_GREY_SHARE, _MOST_OPAQUE = 0.78, 0.9
+_GREY_SHARE, _MOST_OPAQUE = 0.78, 0.78
 #: Where the network did not look.
 _UNSEEN: Final = np.array([232, 231, 227], np.float32)
 
