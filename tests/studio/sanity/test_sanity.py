@@ -1,4 +1,4 @@
-"""The sanity tests themselves: chance is fair, an honest map wins, a made-up one does not, and shuffling is seen."""
+"""The sanity tests themselves: chance is fair, an honest map wins, a made-up one does not, and random weights are seen."""
 
 from __future__ import annotations
 
@@ -101,37 +101,38 @@ def test_rank_correlation_is_spearmans() -> None:
     assert rank_correlation(np.zeros(9), np.arange(9)) == 0
 
 
-def test_shuffling_from_the_answer_down_loses_the_maps(squares: Path) -> None:
+def test_random_weights_from_the_answer_down_lose_the_maps(squares: Path) -> None:
     trained = open_run(squares)
-    source, shuffler = of_trained(trained), of_torch(trained)
+    source, randomiser = of_trained(trained), of_torch(trained)
     pictures = [picture(name, 4000 + number)[0] for number in range(5) for name in COLOURS]
     explainer = source.explainer("gradcam")
     whats = [number % 3 for number in range(len(pictures))]
     before = [explainer.maps(p, [w])[0] for p, w in zip(pictures, whats, strict=True)]
-    found = compare(shuffler, "gradcam", pictures, whats, before)
+    found = compare(randomiser, "gradcam", pictures, whats, before)
     assert [step.layers for step in found.steps] == sorted({step.layers for step in found.steps})
-    assert (found.steps[0].layers, found.steps[-1].layers) == (1, shuffler.layers)
+    assert (found.steps[0].layers, found.steps[-1].layers) == (1, randomiser.layers)
     assert found.steps[-1].likeness.value < 0.5
     same = compare(of_torch(trained), "gradcam", pictures, whats, before)
-    assert same == found  # shuffled by name, not by chance
-    head, state = shuffler.at(1).arrays["head_weights"], trained.net.state_dict()["head.weight"].numpy()
-    assert sorted(head.ravel()) == sorted(state.astype(np.float16).ravel())
-    assert not np.array_equal(head, state.astype(np.float16))
+    assert same == found  # drawn by name
+    head, state = randomiser.at(1).arrays["head_weights"], trained.net.state_dict()["head.weight"].numpy()
+    assert np.square(head.astype(float)).mean() == pytest.approx(np.square(state).mean(), rel=0.3)
+    assert abs(np.corrcoef(head.ravel(), state.ravel())[0, 1]) < 0.3
+    assert np.array_equal(trained.net.state_dict()["head.weight"].numpy(), state), "the network itself is left alone"
 
 
-def test_a_bundle_is_shuffled_in_its_file(tmp_path: Path) -> None:
+def test_a_bundle_is_changed_in_a_copy_of_its_file(tmp_path: Path) -> None:
     weights = np.zeros((3, CHANNELS), np.float16)
     weights[:, :3] = 4 * np.eye(3)
     bundle = make_bundle(tmp_path / "bundle", arrays={"head_weights": weights})
-    shuffler = of_onnx(bundle)
-    assert shuffler.layers == 2  # the convolution and the head
+    randomiser = of_onnx(bundle)
+    assert randomiser.layers == 2  # the convolution and the head
     batch = np.random.default_rng(0).normal(size=(1, 3, 32, 32)).astype(np.float32)
     wants = ("logits", "feature_map")
-    known, one, two = (s.engine.run(batch, wants) for s in (of_bundle(bundle.root), shuffler.at(1), shuffler.at(2)))
+    known, one, two = (s.engine.run(batch, wants) for s in (of_bundle(bundle.root), randomiser.at(1), randomiser.at(2)))
     assert np.allclose(known["feature_map"], one["feature_map"])
     assert not np.allclose(known["logits"], one["logits"])
     assert not np.allclose(known["feature_map"], two["feature_map"])
-    assert not np.array_equal(shuffler.at(1).arrays["head_weights"], weights)
+    assert not np.array_equal(randomiser.at(1).arrays["head_weights"], weights)
 
 
 def test_of_a_run_it_leaves_page_picture_and_numbers_and_counts_looks(squares: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,10 +23,10 @@ from landsight.studio.recipe import DataRecipe
 from landsight.studio.robustness import stratified
 from landsight.studio.sanity import randomise
 from landsight.studio.sanity.deletion import KINDS, Deletion, Hidden, deletion, hide
-from landsight.studio.sanity.randomise import Randomised, Shuffler
+from landsight.studio.sanity.randomise import Randomised, Randomiser
 from landsight.studio.train.checkpoint import write_atomic
 
-#: Pictures whose maps are compared at every step of shuffling: means of so many are known to a few hundredths.
+#: Pictures whose maps are compared at every step: means of so many are known to a few hundredths.
 COMPARED = 40
 #: Pictures that the page shows.
 SHOWN = 8
@@ -34,10 +34,10 @@ SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is tested: a source, how its weights are shuffled, the data that it knows, and what to call it."""
+    """What is tested: a source, how its weights are drawn anew, the data that it knows, and what to call it."""
 
     source: Source
-    shuffler: Shuffler
+    randomiser: Randomiser
     data: DataRecipe | None
     name: str
 
@@ -71,7 +71,7 @@ class Sanity:
             lines.append(f"hottest {d.share:.0%} hidden by {fill}: {after:.3f} is left; lost beyond {against}")
         steps = ", ".join(f"{s.layers} {s.likeness.value:+.2f}" for s in r.steps)
         lines.append(
-            f"rank correlation of maps after shuffling the last layers (of {r.layers}): {steps}; between pictures {r.others.value:+.2f}"
+            f"rank correlation of maps with random weights in the last layers (of {r.layers}): {steps}; between pictures {r.others.value:+.2f}"
         )
         if self.looks is not None:
             lines.append(f"look {self.looks} at {self.part!r}")
@@ -99,7 +99,7 @@ def sanity(
     out = out or (path if subject.data else Path("explained"))
     looks = count_look(out, part, f"{subject.source.engine.name}, sanity of {explainer.method} maps")
     pictures = readable(samples, subject.source)
-    found = measure(subject.source, subject.shuffler, explainer.method, pictures, say=say)
+    found = measure(subject.source, subject.randomiser, explainer.method, pictures, say=say)
     result = Sanity(subject.name, explainer.method, part, subject.source.engine.name, found.deletion, found.randomised, looks)
     return _written(result, found, pictures, subject.source, out)
 
@@ -114,7 +114,7 @@ class Measured:
 
 
 def measure(
-    source: Source, shuffler: Shuffler, method: str, pictures: Sequence[ImageU8], *, say: Callable[[str], None] = lambda _: None
+    source: Source, randomiser: Randomiser, method: str, pictures: Sequence[ImageU8], *, say: Callable[[str], None] = lambda _: None
 ) -> Measured:
     """Both tests on prepared ``pictures``, at least two. Raises: UsageError when there are fewer."""
     if len(pictures) < 2:
@@ -126,9 +126,9 @@ def measure(
         if number % 50 == 49:
             say(f"{number + 1} of {len(pictures)} pictures")
     chosen = np.unique(np.linspace(0, len(pictures) - 1, min(COMPARED, len(pictures))).round().astype(int))
-    say("shuffling weights ...")
+    say("drawing weights anew ...")
     randomised = randomise.compare(
-        shuffler, method, [pictures[i] for i in chosen], [hidden[i].what for i in chosen], [hidden[i].signed for i in chosen]
+        randomiser, method, [pictures[i] for i in chosen], [hidden[i].what for i in chosen], [hidden[i].signed for i in chosen]
     )
     return Measured(deletion(hidden), randomised, hidden)
 

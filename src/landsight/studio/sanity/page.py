@@ -22,6 +22,8 @@ from landsight.studio.sanity.deletion import FILLED_WITH, KINDS, Hidden
 _FILL_WORDS = {"mean": "the mean colour", "blur": "a blur"}
 _LABELS = {"hottest": "hottest", "moved": "same shape,\nmoved", "random": "random\ncells", "pixels": "random\npixels", "coldest": "coldest"}
 _GALLERY_PX = 224
+#: Maps that are more alike than this have hardly changed.
+_ALIKE = 0.5
 
 
 def figure(found: Sanity) -> bytes:
@@ -30,7 +32,7 @@ def figure(found: Sanity) -> bytes:
     def draw(whole: Figure, look: Look) -> None:
         left, right = whole.subplots(1, 2, width_ratios=(1.35, 1))
         _draw_deletion(left, look, found)
-        _draw_shuffled(right, look, found)
+        _draw_random(right, look, found)
 
     return png(draw, size=(10.4, 4.1))
 
@@ -42,12 +44,12 @@ def page(found: Sanity, shown: Sequence[tuple[ImageU8, Hidden]], source: Source)
     tiles = Tiles([
         Tile("lost beyond chance", f"{points(against.value)} points", points_interval(against), against.what),
         Tile("left of the confidence", percent(d.after["mean"]["hottest"]), f"of {percent(d.before)}"),
-        Tile("maps after shuffling all", f"{r.steps[-1].likeness.value:+.2f}", _between(r.steps[-1].likeness.low, r.steps[-1].likeness.high)),
+        Tile("maps with random weights", f"{r.steps[-1].likeness.value:+.2f}", _between(r.steps[-1].likeness.low, r.steps[-1].likeness.high)),
         Tile("maps of two pictures", f"{r.others.value:+.2f}", _between(r.others.low, r.others.high)),
     ])  # fmt: skip
     sections = [
         Section("In short", [tiles, Text(_verdict(found), "note")], "Small figures are 95 % intervals."),
-        _deletion_section(found), _shuffled_section(found), _gallery(shown, source),
+        _deletion_section(found), _random_section(found), _gallery(shown, source),
     ]  # fmt: skip
     looks = f", look {found.looks} at this part" if found.looks is not None else ""
     subtitle = f"{found.method} maps, {d.n} pictures of {found.part!r}, {found.engine}{looks}"
@@ -59,10 +61,10 @@ def _verdict(found: Sanity) -> str:
     chance = [d.margin[fill][kind] for fill in FILLED_WITH for kind in ("random", "moved")]
     finds = "find" if all(m.low > 0 for m in chance) else "do not reliably find"
     last = r.steps[-1].likeness
-    depends = "change" if last.high < 0.5 else "hardly change"
+    depends = "change" if last.high < _ALIKE else "hardly change"
     return (
         f"The maps {finds} what the answer needs: hiding the hottest {percent(d.share, 0)} of a picture weakens the answer "
-        f"{'more than' if finds == 'find' else 'no more than'} hiding as much elsewhere. They {depends} when the weights are shuffled."
+        f"{'more than' if finds == 'find' else 'no more than'} hiding as much elsewhere. They {depends} when the weights are drawn anew."
     )
 
 
@@ -85,19 +87,19 @@ def _deletion_section(found: Sanity) -> Section:
     return Section("Does it need what is lit up", [image, Table(columns, rows)], lead)
 
 
-def _shuffled_section(found: Sanity) -> Section:
+def _random_section(found: Sanity) -> Section:
     r = found.randomised
     image = plot(
-        lambda whole, look: _draw_shuffled(whole.subplots(), look, found), alt="Likeness of maps after shuffling weights.", size=(6.4, 3.8),
+        lambda whole, look: _draw_random(whole.subplots(), look, found), alt="Likeness of maps with random weights.", size=(6.4, 3.8),
         caption="Rank correlation with the map before. Bars: 95 % intervals. Dashed: maps of two different pictures.",
     )  # fmt: skip
-    columns = [Column("layers shuffled", True), Column("likeness", True, "Spearman's rank correlation of the cells")]
+    columns = [Column("random layers", True), Column("likeness", True, "Spearman's rank correlation of the cells")]
     rows: list[list[Entry]] = [
         [f"{s.layers} of {r.layers}", Cell(f"{s.likeness.value:+.2f}", s.likeness.value, detail=_between(s.likeness.low, s.likeness.high))]
         for s in r.steps
     ]
     lead = (
-        f"The weights of the last layer, then of more and more layers, are put in another order, and the maps of {r.others.n} pictures compared "
+        f"The weights of the last layer, then of more and more layers, are drawn anew, and the maps of {r.others.n} pictures compared "
         "with those before (Adebayo et al. 2018). A method whose maps stay the same does not show what was learnt."
     )
     return Section("Does it depend on what was learnt", [image, Table(columns, rows)], lead)
@@ -143,7 +145,7 @@ def _draw_deletion(axes, look: Look, found: Sanity) -> None:  # type: ignore[no-
     axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", facecolor=look.ground)
 
 
-def _draw_shuffled(axes, look: Look, found: Sanity) -> None:  # type: ignore[no-untyped-def]
+def _draw_random(axes, look: Look, found: Sanity) -> None:  # type: ignore[no-untyped-def]
     r = found.randomised
     x = np.arange(len(r.steps) + 1)
     values = np.array([1.0, *(s.likeness.value for s in r.steps)])
@@ -152,8 +154,8 @@ def _draw_shuffled(axes, look: Look, found: Sanity) -> None:  # type: ignore[no-
     axes.axhline(r.others.value, color=look.soft, linestyle="--", linewidth=1, label="maps of two pictures")
     axes.errorbar(x, values, reach, fmt="o-", color=look.series[0], capsize=3, elinewidth=1.2, markersize=5)
     axes.set_xticks(x, ["none", *(str(s.layers) for s in r.steps[:-1]), f"all {r.layers}"])
-    axes.set(xlabel="layers shuffled, from the answer down", ylabel="rank correlation with the map before", ylim=(-0.6, 1.05))
-    axes.set_title("Weights shuffled")
+    axes.set(xlabel="layers with random weights, from the answer down", ylabel="rank correlation with the map before", ylim=(-0.6, 1.05))
+    axes.set_title("Weights drawn anew")
     axes.legend(loc="upper right")
 
 

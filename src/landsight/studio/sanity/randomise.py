@@ -1,8 +1,10 @@
-"""Do maps depend on what was learnt? Weights are shuffled layer by layer from the answer down, and the maps compared with those before.
+"""Do maps depend on what was learnt? Weights are drawn anew layer by layer from the answer down, and the maps compared with those before.
 
 Source: Adebayo et al. 2018, "Sanity Checks for Saliency Maps" (arXiv 1810.03292), cascading randomisation: a method whose maps stay the
-same draws edges, not reasons. They draw new weights; here each tensor's own numbers are put in another order, so that the size of
-everything stays what it was, also in a file of ONNX, which does not say how it was initialised.
+same draws edges, not reasons. They initialise anew; here weights are drawn around 0, as large as those that were learnt, because a file of
+ONNX does not say how it was initialised. (Putting a layer's own weights in another order would keep their mean, and with it a map of how
+active the network is anywhere: for the shipped head, whose mean is below 0, the old map turned upside down, a rank correlation of -0.8.)
+Biases and norms are put in another order.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ SHARES = (0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``layers`` from the answer down have shuffled weights; ``likeness``: rank correlation of the maps with those before, mean of the pictures."""
+    """``layers`` from the answer down have random weights; ``likeness``: rank correlation of the maps with those before, mean of the pictures."""
 
     layers: int
     likeness: Metric
@@ -44,7 +46,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Randomised:
-    """``others``: how alike the maps of two different pictures are with nothing shuffled: what a likeness is to be held against."""
+    """``others``: how alike the maps of two different pictures are as the network is: what a likeness is to be held against."""
 
     layers: int
     steps: tuple[Step, ...]
@@ -52,27 +54,27 @@ class Randomised:
 
 
 @dataclass(frozen=True, slots=True)
-class Shuffler:
-    """A network of so many layers with weights, and ``at``: the same with the last n of them shuffled."""
+class Randomiser:
+    """A network of so many layers with weights, and ``at``: the same with random weights in the last n of them."""
 
     layers: int
     at: Callable[[int], Source]
 
 
 def compare(
-    shuffler: Shuffler, method: str, pictures: Sequence[ImageU8], whats: Sequence[int], before: Sequence[NDArray[np.float32]]
+    randomiser: Randomiser, method: str, pictures: Sequence[ImageU8], whats: Sequence[int], before: Sequence[NDArray[np.float32]]
 ) -> Randomised:
     """``before``: the maps of ``pictures`` for ``whats`` as the network has learnt them. At least two pictures."""
-    counts = sorted({1, *(max(1, round(share * shuffler.layers)) for share in SHARES)})
+    counts = sorted({1, *(max(1, round(share * randomiser.layers)) for share in SHARES)})
     steps = []
     for count in counts:
-        explainer = shuffler.at(count).explainer(method)
+        explainer = randomiser.at(count).explainer(method)
         after = [explainer.maps(picture, [what])[0] for picture, what in zip(pictures, whats, strict=True)]
         steps.append(
             Step(count, _mean([rank_correlation(b, a) for b, a in zip(before, after, strict=True)], "rank correlation, bootstrap"))
         )
     others = [rank_correlation(a, b) for a, b in zip(before, [*before[1:], before[0]], strict=True)]
-    return Randomised(shuffler.layers, tuple(steps), _mean(others, "rank correlation with the next picture's map, bootstrap"))
+    return Randomised(randomiser.layers, tuple(steps), _mean(others, "rank correlation with the next picture's map, bootstrap"))
 
 
 def rank_correlation(one: NDArray[Any], other: NDArray[Any]) -> float:
@@ -83,7 +85,7 @@ def rank_correlation(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(a @ b) / size if size > 0 else 0.0
 
 
-def of_torch(trained: Trained) -> Shuffler:
+def of_torch(trained: Trained) -> Randomiser:
     """A checkpoint's layers in the order in which its network names them, which is that of running."""
     layers = [name for name, module in trained.net.named_modules() if next(module.parameters(recurse=False), None) is not None]
     layers = [name for name in layers if not name.startswith("auxiliary.")]
@@ -91,13 +93,13 @@ def of_torch(trained: Trained) -> Shuffler:
     def at(count: int) -> Source:
         net = copy.deepcopy(trained.net)
         for name in layers[len(layers) - count :]:
-            _shuffle(net.get_submodule(name), name)
+            _draw_anew(net.get_submodule(name), name)
         return of_trained(replace(trained, net=net))
 
-    return Shuffler(len(layers), at)
+    return Randomiser(len(layers), at)
 
 
-def of_onnx(bundle: Bundle) -> Shuffler:
+def of_onnx(bundle: Bundle) -> Randomiser:
     """A bundle's fp32 model: its weights in the order in which nodes use them; the head that class-activation maps use goes first.
 
     Raises: RuntimeUnavailable for a model that is no ONNX file.
@@ -108,23 +110,23 @@ def of_onnx(bundle: Bundle) -> Shuffler:
     path = bundle.model_path("fp32")
     if path.suffix == IR_SUFFIX:
         raise RuntimeUnavailable(
-            "other_runtime", f"{bundle.manifest.name} is no ONNX file, and only in one can weights be shuffled.", "Test the run folder."
+            "other_runtime", f"{bundle.manifest.name} is no ONNX file, and only in one can weights be drawn anew.", "Test the run folder."
         )
     model = onnx.load(str(path))
     layers = _weights_in_order(model.graph)
 
     def at(count: int) -> Source:
-        shuffled = onnx.ModelProto()
-        shuffled.CopyFrom(model)
+        changed = onnx.ModelProto()
+        changed.CopyFrom(model)
         chosen = {name for layer in layers[len(layers) - count :] for name in layer}
-        for tensor in shuffled.graph.initializer:
+        for tensor in changed.graph.initializer:
             if tensor.name in chosen:
-                tensor.CopyFrom(numpy_helper.from_array(_in_another_order(numpy_helper.to_array(tensor), tensor.name), tensor.name))
-        engine = OnnxRuntimeEngine(shuffled.SerializeToString())
-        arrays = {name: _in_another_order(array, name) if name == WEIGHTS else array for name, array in bundle.arrays.items()}
+                tensor.CopyFrom(numpy_helper.from_array(_anew(numpy_helper.to_array(tensor), tensor.name), tensor.name))
+        engine = OnnxRuntimeEngine(changed.SerializeToString())
+        arrays = {name: _anew(array, name) if name == WEIGHTS else array for name, array in bundle.arrays.items()}
         return Source(engine, bundle.manifest, arrays, None, light_methods(engine, bundle.manifest, arrays))
 
-    return Shuffler(len(layers), at)
+    return Randomiser(len(layers), at)
 
 
 def _weights_in_order(graph: Any) -> list[list[str]]:
@@ -144,17 +146,22 @@ def _weights_in_order(graph: Any) -> list[list[str]]:
 
 
 @torch.no_grad()
-def _shuffle(module: nn.Module, name: str) -> None:
+def _draw_anew(module: nn.Module, name: str) -> None:
     """Its own parameters, and what a norm has seen; whole numbers count batches, which is nothing learnt."""
     tensors = {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
     for own, tensor in tensors.items():
         if tensor.is_floating_point():
-            tensor.copy_(torch.from_numpy(_in_another_order(tensor.detach().cpu().numpy(), f"{name}.{own}")))
+            tensor.copy_(torch.from_numpy(_anew(tensor.detach().cpu().numpy(), f"{name}.{own}")))
 
 
-def _in_another_order(array: NDArray[Any], name: str) -> NDArray[Any]:
+def _anew(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Weights: normal around 0, of the same mean square. What has one axis or none (biases, norms, what norms have seen): in another order."""
+    rng = generator(0, f"anew {name}")
+    if array.ndim > 1:
+        size = float(np.sqrt(np.square(array, dtype=np.float64).mean()))
+        return (rng.standard_normal(array.shape) * size).astype(array.dtype)
     flat = array.reshape(-1)
-    return flat[generator(0, f"shuffled {name}").permutation(flat.size)].reshape(array.shape)
+    return flat[rng.permutation(flat.size)].reshape(array.shape)
 
 
 def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
