@@ -50,7 +50,7 @@ def test_a_picture_a_photo_and_a_page(landsight: Landsight, explainable: Path, p
         assert picture.width > 3 * 300
     html = Path("explained/explained.html").read_text(encoding="utf-8")
     assert html.count("<article>") == 4
-    assert "often confused with: Blue Bay (2 of 10 test photos)" in html
+    assert "most often confused with: Blue Bay (2 of 10 test photos)" in html
     assert "never taken for another in the test" in html
     assert 'class="error"' in html
 

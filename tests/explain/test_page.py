@@ -52,7 +52,7 @@ def test_a_panel_holds_all_pictures_whatever_their_shape() -> None:
 
 def test_counts_are_told_as_they_are() -> None:
     names = {"b": "Blue Mosque"}
-    assert confused_words([Taken("b", 2, 19), Taken("c", 1, 19)], lambda n: names.get(n, n)) == "often confused with: Blue Mosque (2 of 19 test photos), c (1)"  # fmt: skip
+    assert confused_words([Taken("b", 2, 19), Taken("c", 1, 19)], lambda n: names.get(n, n)) == "most often confused with: Blue Mosque (2 of 19 test photos), c (1)"  # fmt: skip
     assert confused_words([]) == "never taken for another in the test"
     assert confused_words(None) == ""
     assert [percent(p) for p in (0.999, 0.97, 0.001, None)] == ["over 99 %", "97 %", "under 1 %", ""]

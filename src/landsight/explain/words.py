@@ -8,7 +8,7 @@ from landsight.bundle.confused import Taken
 
 
 def confused_words(confused: Sequence[Taken] | None, shown_name: Callable[[str], str] = str) -> str:
-    """Such as "often confused with: Blue Mosque (2 of 19 test photos)"; what is known when it was never confused; "" when nothing is."""
+    """such as "most often confused with: Blue Mosque (2 of 19 test photos)"; what is known when it was never confused; "" when nothing is."""
     if confused is None:
         return ""
     if not confused:
@@ -18,7 +18,7 @@ def confused_words(confused: Sequence[Taken] | None, shown_name: Callable[[str],
         f"{shown_name(first.label)} ({first.count} of {first.of} test photos)",
         *(f"{shown_name(t.label)} ({t.count})" for t in others),
     ]
-    return f"often confused with: {', '.join(parts)}"
+    return f"most often confused with: {', '.join(parts)}"
 
 
 def percent(probability: float | None) -> str:

@@ -73,5 +73,5 @@ export const conflictWords = (c) => `The picture shows a place ${metres(c.distan
 export function confusedWords(line) {
   const [first, ...others] = line.often_confused_with || [];
   if (!first) return "";
-  return `Often confused with ${first.name} (${first.count} of ${first.of} test photos)${others.map((o) => `, ${o.name} (${o.count})`).join("")}.`;
+  return `Most often confused with ${first.name} (${first.count} of ${first.of} test photos)${others.map((o) => `, ${o.name} (${o.count})`).join("")}.`;
 }
