@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from bundle_factory import draw_photo
 from landsight.bundle.confused import Taken
 from landsight.explain.page import Entry, Figure, article, foot, head
 from landsight.explain.panel import panel, plain
@@ -48,6 +51,16 @@ def test_a_panel_holds_all_pictures_whatever_their_shape() -> None:
         assert (pixels[:4] == 255).all()
         assert (pixels[:, -4:] == 255).all()  # nothing is cut at the margin
         assert (pixels == 60).sum() > 3 * 300
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "photo.jpg").write_bytes(draw_photo((90, 120, 200)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANDSIGHT_CACHE", str(tmp_path / "cache"))
+    exec(code, {})
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_counts_are_told_as_they_are() -> None:
