@@ -78,6 +78,17 @@ ActivationMap = TypedDict(
 )
 
 
+ConfusedWith = TypedDict(
+    "ConfusedWith",
+    {
+        "class": str,
+        "name": str,
+        "count": Annotated[int, Field(ge=1, description="So many test photos of the likeliest place were taken for this one ...")],
+        "of": Annotated[int, Field(ge=1, description="... of so many.")],
+    },
+)
+
+
 @with_config(extra="allow")
 class Problem(TypedDict):
     """Why a request is not served (RFC 9457). ``code`` is stable; ``path`` and ``line`` come with a photo that cannot be read."""
