@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from bundle_factory import make_bundle
 from landsight.errors import UsageError
 from landsight.explain.fills import FILLS
+from landsight.explain.heat import positive
 from landsight.explain.occlusion import Occlusion, occlusion_maps, patch_and_stride
+from landsight.explain.source import of_bundle
 from landsight.runtime.onnxruntime import OnnxRuntimeEngine
 
 
@@ -87,3 +90,15 @@ def test_it_finds_the_square_that_the_answer_is_about(tmp_path: Path, fill: str)
     assert red[inside].mean() > 3 * np.abs(red[~inside]).mean()
     assert green[inside].mean() < green[~inside].mean()
     assert "fill " + fill in explainer.about
+
+
+def test_of_the_shipped_bundle_it_lights_up_the_half_that_shows_the_landmark(data_dir: Path) -> None:
+    """The Eiffel Tower on the right half of a picture, grey on the left: hiding grey must not matter, hiding the tower must."""
+    source = of_bundle(None, runtime="onnxruntime", precision="fp32")
+    p, what = source.manifest.input, source.manifest.labels.index("eiffel_tower")
+    for path in sorted((data_dir / "landmarks" / "train" / "eiffel_tower").glob("p*"))[:2]:
+        with Image.open(path) as opened:
+            half = np.asarray(opened.convert("RGB").resize((p.width // 2, p.height)), np.uint8)
+        picture = np.concatenate([np.full_like(half, 128), half], axis=1)
+        heat = positive(Occlusion(source.engine, source.manifest, fill="grey").maps(picture, [what])[0])
+        assert heat[:, p.width // 2 + 20 :].sum() > 3 * heat[:, : p.width // 2 - 20].sum()
