@@ -13,6 +13,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import landsight
+from bundle_factory import COLOURS, HEAD, make_bundle
+from landsight.photo.prepare import Preparation
 from landsight.service.app import create_app
 from landsight.service.settings import Settings
 from photos_drawn import eiffel, jpeg
@@ -111,6 +113,17 @@ def test_too_many_bytes_in_one_request() -> None:
         assert made.post("/v1/locate", files={"files": ("a.jpg", jpeg())}).json()["code"] == "too_many_bytes"
 
 
+def test_too_many_bytes_of_all_requests_together() -> None:
+    with TestClient(create_app(Settings(workers=1, upload_bytes=1000))) as made:
+        station = made.app.state.station  # type: ignore[attr-defined]
+        assert made.post("/v1/locate", files={"files": ("a.jpg", jpeg())}).status_code == 200  # one alone always may
+        with station.arriving() as arrived:
+            arrived(10)
+            reply = made.post("/v1/locate", files={"files": ("a.jpg", jpeg())})
+            assert (reply.status_code, reply.json()["code"]) == (503, "busy")
+        assert made.post("/v1/locate", files={"files": ("a.jpg", jpeg())}).status_code == 200
+
+
 def test_a_token_is_asked_for() -> None:
     with TestClient(create_app(Settings(workers=1, token="ünlock"))) as made:
         for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic ünlock".encode()}):
@@ -126,5 +139,22 @@ def test_why(client: TestClient) -> None:
         grid = np.array(answered[key]["grid"])
         assert answered[key]["class"] == candidate["class"]
         assert grid.shape == (7, 7) and grid.min() >= 0 and grid.max() in (0, 1)
+        assert answered[key]["box"] == [0, 0, 1, 1]
     assert failed["activation_map"] is None
     assert "activation_map" not in client.post("/v1/locate", files=files[:1]).json()["results"][0]
+
+
+def test_a_bundle_that_crops_says_which_part_its_map_lies_on(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "crops", arrays=HEAD, preparation=Preparation(width=32, height=32, resize="crop"))
+    picture = Image.new("RGB", (192, 96), COLOURS["red_rock"])
+    picture.paste(COLOURS["blue_bay"], (120, 0, 144, 96))  # from 0.625 to 0.75 of the width: the right edge of the middle square
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    with TestClient(create_app(Settings(workers=1, bundle=tmp_path / "crops"))) as made:
+        (line,) = made.post("/v1/locate?explain=true", files={"files": ("a.png", out.getvalue())}).json()["results"]
+    found = {line[key]["class"]: line[key] for key in ("activation_map", "runner_up_map")}
+    left, top, right, bottom = found["blue_bay"]["box"]
+    assert (left, top, right, bottom) == (0.25, 0, 0.75, 1)
+    lit = np.nonzero(np.array(found["blue_bay"]["grid"]).mean(0) > 0.5)[0]
+    assert left + (right - left) * lit.min() / 16 == pytest.approx(0.625, abs=0.04)
+    assert left + (right - left) * (lit.max() + 1) / 16 == pytest.approx(0.75, abs=0.04)

@@ -21,7 +21,7 @@ from landsight.answer.calibration import (
     softmax,
     three_outcomes,
 )
-from landsight.answer.road import Said
+from landsight.answer.road import Ending, Said
 from landsight.answer.stored import (
     EXACT,
     UNSQUASHED,
@@ -36,7 +36,7 @@ from landsight.answer.values import OUTPUT as VALUES
 from landsight.answer.values import decode_values, read_values, value_differences
 from landsight.bundle.manifest import Manifest
 
-__all__ = ["COLUMNS", "OPTIONAL", "WANTS", "ClassAnswer", "Looked", "compared", "decode", "record", "said", "stored", "to_json"]
+__all__ = ["COLUMNS", "OPTIONAL", "WANTS", "ClassAnswer", "Looked", "compared", "decode", "endings", "record", "said", "stored", "to_json"]
 
 #: The outputs that decode needs; the embedding only for a bundle that carries a decision.
 WANTS: tuple[str, ...] = ("logits", "embedding")
@@ -131,6 +131,13 @@ def said(line: Mapping[str, Any]) -> Said:
     if line["outcome"] == "unknown":
         return Said(f"none of the labels{values}", None, candidates)
     return Said(f"{line['label']}{values}", line["probability"], candidates[1:])
+
+
+def endings(manifest: Manifest) -> tuple[Ending, ...]:
+    """See answer.road.AnswerModule: the softmax of logits divided by the temperature. Raises: BundleError."""
+    temperature = _temperature(manifest)
+    divided = () if temperature == 1 else (Ending("logits", "Div", temperature),)
+    return (*divided, Ending("logits", "Softmax"))
 
 
 def record(answer: ClassAnswer, manifest: Manifest) -> Record:

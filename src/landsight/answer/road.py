@@ -28,6 +28,16 @@ class Said:
     others: tuple[tuple[str, float], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One step that ``decode`` adds to an output of the network, as ONNX calls it: ``operator`` ("Div" by ``number``, "Softmax", "Sigmoid").
+    Steps on the same output follow one another; the lens shows them."""
+
+    output: str
+    operator: str
+    number: float | None = None
+
+
 class AnswerModule(Protocol):
     """What a file of ``answer`` offers for its task. Verbs know nothing else of a task."""
 
@@ -53,6 +63,10 @@ class AnswerModule(Protocol):
 
     def said(self, line: Mapping[str, Any]) -> Said:
         """A line with the outcome "answered" or "unknown" in words."""
+        ...
+
+    def endings(self, manifest: Manifest) -> tuple[Ending, ...]:
+        """How ``decode`` makes probabilities of the network's outputs; empty where it makes none."""
         ...
 
     def record(self, answer: Any, manifest: Manifest) -> Record:

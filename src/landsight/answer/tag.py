@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landsight.answer.calibration import foreign, is_number, logistic
-from landsight.answer.road import Said
+from landsight.answer.road import Ending, Said
 from landsight.answer.stored import (
     Compared,
     Record,
@@ -25,7 +25,7 @@ from landsight.answer.stored import (
 )
 from landsight.bundle.manifest import Manifest
 
-__all__ = ["COLUMNS", "WANTS", "TagAnswer", "compared", "decode", "record", "said", "stored", "to_json"]
+__all__ = ["COLUMNS", "WANTS", "TagAnswer", "compared", "decode", "endings", "record", "said", "stored", "to_json"]
 
 #: The outputs that decode needs; the embedding is for stored answers and may be absent.
 WANTS: tuple[str, ...] = ("logits", "embedding")
@@ -93,6 +93,11 @@ def said(line: Mapping[str, Any]) -> Said:
     if not told:
         return Said("none of the labels", None, others)
     return Said(", ".join(f"{c['label']} ({_percent(c['probability'])})" for c in line["labels"]), None, others)
+
+
+def endings(manifest: Manifest) -> tuple[Ending, ...]:
+    """See answer.road.AnswerModule: each label on its own."""
+    return (Ending("logits", "Sigmoid"),)
 
 
 def record(answer: TagAnswer, manifest: Manifest) -> Record:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from landsight.bundle.load import Bundle, load
 from landsight.explain.activation_map import FEATURE_MAP, WEIGHTS, activation_map, can_explain
+from landsight.photo.prepare import seen_part
 from landsight.runtime.stream import Item
 from landsight.service.metrics import Metrics
 from landsight.service.problems import busy
 from landsight.service.settings import Settings
-from landsight.service.uploads import Upload
+from landsight.service.uploads import Arrived, Upload
 from landsight.whereabouts.located import Located
 from landsight.whereabouts.predictor import Predictor
 
@@ -30,11 +31,15 @@ _MAPS = 2
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One photo answered. ``maps``: label -> class-activation map (h, w), of the likeliest and the runner-up, if asked for."""
+    """One photo answered. ``maps``: label -> class-activation map (h, w), of the likeliest and the runner-up, if asked for.
+
+    ``box``: the part of the photo that they lie on, as photo.prepare.seen_part says.
+    """
 
     located: Located
     item: Item
     maps: Mapping[str, NDArray[np.float32]]
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(slots=True)
@@ -52,6 +57,7 @@ class Station:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
         self._waiting = 0
+        self._bytes = 0
         self._serving = self._opened()
         self._closing: set[threading.Thread] = set()
 
@@ -82,6 +88,24 @@ class Station:
             self._waiting -= photos
             self.metrics.waiting.set(self._waiting)
 
+    @contextmanager
+    def arriving(self) -> Iterator[Arrived]:
+        """A request and its bytes, from the first to the reply. What it gives is told of each piece, and raises ServiceError 503 when all
+        requests together hold too much; one alone never does."""
+        mine = 0
+
+        def arrived(size: int) -> None:
+            nonlocal mine
+            mine += size
+            self._bytes += size
+            if mine < self._bytes > self.settings.upload_bytes:
+                raise busy(_RETRY_S)
+
+        try:
+            yield arrived
+        finally:
+            self._bytes -= mine
+
     async def locate(self, upload: Upload, *, top_k: int, thumbnail_px: int | None = None, explain: bool = False) -> Seen:
         """One photo; what is wrong with it is in the answer. ``explain``: with maps, where the bundle can. Raises: RuntimeUnavailable."""
         serving = self._serving
@@ -101,7 +125,8 @@ class Station:
             place = {label: i for i, label in enumerate(manifest.labels)}
             for candidate in located.candidates[:_MAPS]:
                 maps[candidate.label] = activation_map(looked.outputs[FEATURE_MAP], arrays[WEIGHTS][place[candidate.label]])
-        return Seen(located, looked.item, maps)
+        size = looked.item.size_px
+        return Seen(located, looked.item, maps) if size is None else Seen(located, looked.item, maps, seen_part(manifest.input, size))
 
     async def exchange(self) -> None:
         """Open what lies in the bundle's folder now; photos in work are answered by the one before. Raises: BundleError."""

@@ -49,16 +49,17 @@ function picture(photo) {
     box.append(node("span", { class: "blank", "aria-hidden": "true" }, photo.status === "failed" || photo.line ? "✕" : "…"));
     return box;
   }
-  box.append(node("img", { src: photo.line.thumbnail, alt: `${photo.name}: ${headline(photo)}`, loading: "lazy", decoding: "async" }));
+  const image = node("img", { src: photo.line.thumbnail, alt: `${photo.name}: ${headline(photo)}`, loading: "lazy", decoding: "async" });
+  box.append(image);
   const maps = [photo.line.activation_map, photo.line.runner_up_map].filter(Boolean);
-  if (maps.length && photo.line.outcome !== "error") box.append(heat(photo, maps));
+  if (maps.length && photo.line.outcome !== "error") box.append(heat(photo, maps, image));
   box.append(node("span", { class: "kind" }, photo.corrected ? "corrected" : KINDS[photo.line.outcome]));
   return box;
 }
 
 /** Pointing at the picture, or the button, lights up what speaks for the first candidate, then for the next. */
-function heat(photo, maps) {
-  const canvas = node("canvas", { width: 112, height: 112, "aria-hidden": "true" });
+function heat(photo, maps, image) {
+  const canvas = node("canvas", { "aria-hidden": "true" });
   const button = node("button", { type: "button", class: "why", "aria-pressed": "false" }, "Why?");
   const caption = node("span", { class: "caption", role: "status" });
   let shown = -1;
@@ -67,7 +68,9 @@ function heat(photo, maps) {
     canvas.classList.toggle("on", index >= 0);
     button.setAttribute("aria-pressed", String(index >= 0));
     if (index < 0) { caption.textContent = ""; return; }
-    drawHeat(canvas, maps[index].grid);
+    canvas.width = image.naturalWidth || 300; // the same shape, so that it lies on the picture wherever that lies in its frame
+    canvas.height = image.naturalHeight || 200;
+    drawHeat(canvas, maps[index]);
     const candidate = photo.line.candidates.find((c) => c.class === maps[index].class);
     caption.textContent = `what speaks for ${candidate ? candidate.name : maps[index].class}`;
   };
