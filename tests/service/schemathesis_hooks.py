@@ -15,6 +15,7 @@ from photos_drawn import jpeg
 
 PHOTOS = [jpeg(64, 48, seed=seed) for seed in range(3)]
 
+schemathesis.openapi.format("binary", st.sampled_from(PHOTOS))
 schemathesis.openapi.format("photo-base64", st.sampled_from([base64.b64encode(photo).decode() for photo in PHOTOS]))
 schemathesis.openapi.media_type("image/*", st.sampled_from(PHOTOS))
 schemathesis.openapi.media_type("application/octet-stream", st.sampled_from(PHOTOS))
