@@ -90,6 +90,7 @@ test: check
 
 bench: $(FULL)/.stamp
 	@for name in cold_start speed_photos speed_small only_gps memory quality; do echo "== $$name"; $(FULL)/bin/python benchmarks/$$name.py || exit 1; done
+	@echo "benchmarks/service.py needs wrk, benchmarks/page.py chromium: see their first lines"
 	@echo "benchmarks/unknown.py needs the run folder of recipes/world.py: see its first lines"
 
 # The picture of the README: the real table over the real sample.

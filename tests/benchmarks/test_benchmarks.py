@@ -17,7 +17,7 @@ import pytest
 from bundle_factory import draw_photo, make_bundle
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-SCRIPTS = ("speed_photos", "speed_small", "only_gps", "cold_start", "memory")
+SCRIPTS = ("speed_photos", "speed_small", "only_gps", "cold_start", "memory", "service", "page")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -210,3 +210,22 @@ def test_layouts_of_the_straight_side_are_both_timed(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle")
     times = module("straight").time_layouts(bundle.model_path("fp32"), bundle.manifest.input.to_dict(), 5)
     assert set(times) == {"contiguous", "channels_last"} and min(times.values()) > 0
+
+
+def test_the_mix_has_a_camera_photo_in_every_tenth_place(tmp_path: Path) -> None:
+    for name in ("camera/a.jpg", "camera/b.jpg", "landmarks/test/x/1.jpg", "landmarks/test/x/2.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.stem for path in module("service").mixed(tmp_path, 30)]
+    assert [found[0], found[10], found[20]] == ["a", "b", "a"]
+    assert all(stem in "12" for i, stem in enumerate(found) if i % 10)
+
+
+def test_the_service_is_compared_round_by_round() -> None:
+    service = module("service")
+    loads = [service.Load(rate, 100.0, 250.0, 0, 1000, 1.0, 40.0, 300.0, 306.0) for rate in (40.0, 30.0)]
+    results = {"service": loads, "locate": [50.0, 30.0], "alone": [([30.0] * 3, [25.0] * 3)] * 2}
+    found = {figure.name: figure for figure in service.figures(results)}
+    assert found["64 clients / landsight locate, photos a second"].rounds == [0.8, 1.0]
+    assert found["p99 / p50"].median == 2.5 and found["one request alone / decoding and network, p50"].median == 1.2
+    assert found["memory, last 10 s / first 10 s, all processes"].met and not any("LitServe" in name for name in found)

@@ -99,8 +99,8 @@ def test_a_length_beyond_the_limit_is_refused_before_it_comes(address: str) -> N
     with connected(address) as one:
         one.sendall((HEAD + "Content-Length: 90000000000\r\n\r\n").encode() + b"\xff\xd8")
         reply = one.recv(2000)
-        while piece := one.recv(2000):  # the head may come alone
-            reply += piece
+        while b"}" not in reply:  # the head may come alone
+            reply += one.recv(2000)
     assert reply[:12] == b"HTTP/1.1 413" and b"too_many_bytes" in reply
 
 

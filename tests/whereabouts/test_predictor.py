@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import itertools
 import os
@@ -17,6 +18,7 @@ from landsight.bundle.load import MANIFEST_NAME, load
 from landsight.errors import BundleError, RuntimeUnavailable, UsageError
 from landsight.photo.limits import Limits
 from landsight.runtime.choose import recall
+from landsight.runtime.lane import Item
 from landsight.whereabouts.predictor import Predictor
 
 SYDNEY = (-33.8568, 151.2153)
@@ -283,6 +285,21 @@ def test_submitted_photos_are_answered_as_one_by_one(predictor: Predictor, photo
         assert (looked.item.thumbnail is None) == (located.outcome == "error")
     bytes_, _ = predictor.submit(paths[0].read_bytes(), name="mine").result(timeout=60)
     assert bytes_.path == "mine"
+
+
+def test_an_answered_photo_is_let_go_without_the_collector(predictor: Predictor, photos: Path) -> None:
+    """Each holds the bytes of its file: a service must not wait for Python's collector to have them back."""
+    content = (photos / "here.jpg").read_bytes()
+    predictor.submit(content).result(timeout=60)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            predictor.submit(content).result(timeout=60)
+        left = sum(isinstance(one, Item) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left <= 2  # the network's thread may still have its last one in hand
 
 
 def test_what_is_submitted_can_be_dropped_and_a_closed_predictor_answers_nobody(bundle: Path, photos: Path) -> None:

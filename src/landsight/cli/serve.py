@@ -51,6 +51,7 @@ def serve(**options: Any) -> None:
         import uvicorn
 
         from landsight.service.app import create_app
+        from landsight.service.protocol import LimitedProtocol
         from landsight.service.settings import Settings, check
     except ImportError as error:
         raise RuntimeUnavailable(
@@ -63,9 +64,10 @@ def serve(**options: Any) -> None:
     check(settings)
     config = uvicorn.Config(
         create_app(settings), settings.host, settings.port, log_level="warning", access_log=False, server_header=False,
-        timeout_graceful_shutdown=_GRACE_S, timeout_keep_alive=15,
+        timeout_graceful_shutdown=_GRACE_S, timeout_keep_alive=15, http=LimitedProtocol, ws="none",
     )  # fmt: skip
-    asyncio.run(_serve(config))
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(config))
 
 
 async def _serve(config: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import closing
@@ -101,7 +102,9 @@ class Predictor:
                 if settled.set_running_or_notify_cancel():
                     settled.set_result((located, seen))
 
-        settled.add_done_callback(lambda future: looked.cancel() if future.cancelled() else None)
+        # Futures keep their callbacks when they are done. Held both ways, each photo would stay in memory until the collector comes by.
+        weakly = weakref.ref(looked)
+        settled.add_done_callback(lambda future: found.cancel() if future.cancelled() and (found := weakly()) is not None else None)
         looked.add_done_callback(settle)
         return settled
 
