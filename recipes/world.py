@@ -276,6 +276,7 @@ def _exported(made: Making, name: str, decision: Decision | None, calibration: d
     return export(
         made.run, out, which="last", places=places, calibration=calibration, decision=decision.scalars if decision else {},
         arrays=decision.arrays if decision else {}, data=trained, rights=RIGHTS, photos=made.photos, preparation=made.preparation,
+        trace_wanted=False,  # a bundle that is shipped with the package has 25 MB
     )  # fmt: skip
 
 

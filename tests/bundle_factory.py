@@ -30,6 +30,8 @@ PLACES = {
 }
 CHANNELS = 8
 PREPARATION = Preparation(width=32, height=32)
+#: What a bundle needs besides, to say why: the head of make_network.
+HEAD = {"head_weights": np.eye(3, CHANNELS, dtype=np.float32) * 4}
 
 
 def make_bundle(
@@ -40,6 +42,7 @@ def make_bundle(
     decision: Mapping[str, Any] | None = None,
     arrays: Mapping[str, np.ndarray] | None = None,
     task: str = "classify",
+    preparation: Preparation = PREPARATION,
 ) -> Bundle:
     """Make the bundle in ``root`` (made if absent) and load it."""
     root.mkdir(parents=True, exist_ok=True)
@@ -47,7 +50,7 @@ def make_bundle(
     (root / "card.md").write_text("A drawn network for tests.\n", encoding="utf-8")
     if arrays is not None:
         np.savez(root / "arrays.npz", **arrays)
-    return seal(root, make_manifest(places=places, calibration=calibration, decision=decision, task=task))
+    return seal(root, make_manifest(places=places, calibration=calibration, decision=decision, task=task, preparation=preparation))
 
 
 def make_manifest(
@@ -56,13 +59,14 @@ def make_manifest(
     calibration: Mapping[str, Any] | None = None,
     decision: Mapping[str, Any] | None = None,
     task: str = "classify",
+    preparation: Preparation = PREPARATION,
 ) -> Manifest:
     """The manifest that goes with make_network; its list of files is filled in by seal."""
     return Manifest(
         name="drawn3",
         task=task,
         made="2026-11-22T08:00:00Z",
-        input=PREPARATION,
+        input=preparation,
         outputs={"logits": ["n", 3], "embedding": ["n", CHANNELS], "feature_map": ["n", CHANNELS, 16, 16]},
         labels=LABELS,
         precisions={"fp32": "model.onnx"},

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from serve_child import running
 
 #: The map needs WebGL, which processors can draw too.
 _DRAWN_BY_THE_PROCESSOR = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
@@ -19,14 +18,9 @@ _DRAWN_BY_THE_PROCESSOR = ("--use-gl=angle", "--use-angle=swiftshader", "--enabl
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """`landsight serve` on a free port."""
-    command = [sys.executable, "-m", "landsight", "serve", "--port", "0", "--workers", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
-        assert program.stderr is not None
-        found = re.search(r"http://[^ ]+", program.stderr.readline())
-        assert found
-        yield found[0]
-        program.kill()
+    """A service with the shipped bundle."""
+    with running() as (_, found):
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +43,8 @@ def page(browser: Browser, address: str, tmp_path: Path) -> Iterator[Page]:
     """The page, opened. At the end: nothing was asked of another machine, and no script failed."""
     context = browser.new_context(viewport={"width": 1300, "height": 850}, accept_downloads=True)
     opened, outside, failures = context.new_page(), [], []
-    opened.on("request", lambda request: None if request.url.startswith((address, "data:", "blob:")) else outside.append(request.url))
+    own = "/".join(address.split("/")[:3])
+    opened.on("request", lambda request: None if request.url.startswith((f"{own}/", "data:", "blob:")) else outside.append(request.url))
     opened.on("pageerror", lambda error: failures.append(str(error)))
     opened.on("console", lambda said: failures.append(said.text) if "Content Security Policy" in said.text else None)
     opened.goto(address)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FileChooser, FilePayload, Page, expect
 
+from browser_help import AXE
 from photos_drawn import eiffel, jpeg
 
 PHOTO, PLACED = jpeg(seed=3), jpeg(exif=eiffel())
@@ -130,9 +130,7 @@ def test_at_phone_width_nothing_sticks_out(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, address: str, scheme: str) -> None:
     """With the page's own policy set aside: the checker is a script from elsewhere."""
-    spec = importlib.util.find_spec("axe_playwright_python")
-    assert spec is not None and spec.origin is not None
-    checker = (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+    checker = AXE.read_text(encoding="utf-8")
     context = browser.new_context(bypass_csp=True, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(address)

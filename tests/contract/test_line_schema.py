@@ -1,4 +1,4 @@
-"""docs/schema/locate-line.schema.json and Located.to_line() say the same."""
+"""whereabouts/locate-line.schema.json and Located.to_line() say the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from landsight.places.reverse import reverse
 from landsight.whereabouts.decide import Findings, decide
 from landsight.whereabouts.located import SCHEMA_VERSION, Located, Looked
 
-SCHEMA_PATH = Path(__file__).parents[2] / "docs" / "schema" / "locate-line.schema.json"
+SCHEMA_PATH = Path(__file__).parents[2] / "src" / "landsight" / "whereabouts" / "locate-line.schema.json"
 SCHEMA: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from landsight.errors import BundleError
-from landsight.photo.prepare import Preparation, normalise, prepare
+from landsight.photo.prepare import Preparation, normalise, prepare, seen_part
 
 # A picture of 2 rows and 4 columns: columns 0, 60, 120, 180 in every channel.
 STRIPES = np.broadcast_to(np.array([0, 60, 120, 180], np.uint8)[None, :, None], (2, 4, 3)).copy()
@@ -98,3 +98,26 @@ def test_impossible_preparations_are_refused(wrong: dict[str, object]) -> None:
 def test_an_unknown_field_is_refused() -> None:
     with pytest.raises(TypeError):
         Preparation.from_dict({**Preparation(8, 8).to_dict(), "sharpen": 1})
+
+
+def test_the_part_that_is_seen() -> None:
+    # 4 x 2 pixels. Crop to a square: the middle half of the width. Letterbox into a square: half the height of fill above and below.
+    assert seen_part(Preparation(2, 2, "squash"), (4, 2)) == (0, 0, 1, 1)
+    assert seen_part(Preparation(2, 2, "crop"), (4, 2)) == (0.25, 0, 0.75, 1)
+    assert seen_part(Preparation(2, 2, "crop"), (2, 4)) == (0, 0.25, 1, 0.75)
+    assert seen_part(Preparation(2, 2, "letterbox"), (4, 2)) == (0, -0.5, 1, 1.5)
+    # Squashed to 2 x 2 first, a square: nothing is left to crop.
+    assert seen_part(Preparation(2, 2, "crop", hide_px=2), (4, 2)) == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("rule", ["squash", "crop", "letterbox"])
+@pytest.mark.parametrize("size", [(90, 30), (30, 90), (60, 60)])
+def test_a_mark_stands_in_the_prepared_picture_where_the_part_says(rule: str, size: tuple[int, int]) -> None:
+    width, height = size
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[height * 5 // 10 : height * 6 // 10, width * 4 // 10 : width * 5 // 10] = 255  # its middle: 0.45, 0.55
+    preparation = Preparation(60, 60, rule, "box", fill=0)  # type: ignore[arg-type]
+    left, top, right, bottom = seen_part(preparation, size)
+    rows, columns = np.nonzero(prepare(picture, preparation)[:, :, 0] > 128)
+    assert left + (right - left) * (columns.mean() + 0.5) / 60 == pytest.approx(0.45, abs=0.01)
+    assert top + (bottom - top) * (rows.mean() + 0.5) / 60 == pytest.approx(0.55, abs=0.01)

@@ -62,7 +62,7 @@ def test_one_output_alone(client: TestClient) -> None:
 
 
 def test_metadata_and_health(client: TestClient) -> None:
-    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data", "model_configuration"]
     assert client.get("/v2/health/live").status_code == client.get("/v2/health/ready").status_code == 200
     for url in ("/v2/models/world110", "/v2/models/world110/versions/1"):
         assert client.get(url).json()["inputs"] == [{"name": "image", "datatype": "BYTES", "shape": [-1]}]
@@ -91,8 +91,13 @@ _GOOD = {
         (json.dumps({"inputs": [{**_GOOD, "datatype": "FP32"}]}).encode(), {}, "FP32"),
         (json.dumps({"inputs": [{**_GOOD, "shape": [2]}]}).encode(), {}, "shape"),
         (json.dumps({"inputs": [{**_GOOD, "shape": [-1, -1]}]}).encode(), {}, "shape"),
+        (json.dumps({"inputs": [{**_GOOD, "shape": [True]}]}).encode(), {}, "shape"),
+        (json.dumps({"inputs": [_GOOD], "parameters": None}).encode(), {}, "an object"),
+        (json.dumps({"inputs": [_GOOD], "outputs": None}).encode(), {}, "outputs are"),
+        (json.dumps({"inputs": [_GOOD], "id": 7}).encode(), {}, "id"),
+        (json.dumps({"inputs": [_GOOD], "parameters": {"binary_data_output": "no"}}).encode(), {}, "true or false"),
         (json.dumps({"inputs": [{**_GOOD, "data": ["%%%"]}]}).encode(), {}, "no base64"),
-        (json.dumps({"inputs": [{**_GOOD, "parameters": {}}]}).encode(), {}, "content_type"),
+        (json.dumps({"inputs": [{**_GOOD, "parameters": {"content_type": "text"}}]}).encode(), {}, "content_type"),
         (json.dumps({"inputs": [{**_GOOD, "shape": [0], "data": []}]}).encode(), {}, "1 to"),
         (b"{}", {HEADER: "99999"}, HEADER),
         (b"{}", {HEADER: "-1"}, HEADER),

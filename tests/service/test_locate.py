@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import landsight
-from bundle_factory import CHANNELS, COLOURS, LABELS, draw_photo, make_bundle, make_manifest
+from bundle_factory import COLOURS, HEAD, LABELS, draw_photo, make_bundle, make_manifest
 from landsight.bundle.confused import CONFUSED_NAME, Confused
 from landsight.bundle.seal import seal
 from landsight.photo.prepare import Preparation
@@ -116,6 +115,17 @@ def test_too_many_bytes_in_one_request() -> None:
         assert made.post("/v1/locate", files={"files": ("a.jpg", jpeg())}).json()["code"] == "too_many_bytes"
 
 
+def test_too_many_bytes_of_all_requests_together() -> None:
+    with TestClient(create_app(Settings(workers=1, upload_bytes=1000))) as made:
+        station = made.app.state.station  # type: ignore[attr-defined]
+        assert made.post("/v1/locate", files={"files": ("a.jpg", jpeg())}).status_code == 200  # one alone always may
+        with station.arriving() as arrived:
+            arrived(10)
+            reply = made.post("/v1/locate", files={"files": ("a.jpg", jpeg())})
+            assert (reply.status_code, reply.json()["code"]) == (503, "busy")
+        assert made.post("/v1/locate", files={"files": ("a.jpg", jpeg())}).status_code == 200
+
+
 def test_a_token_is_asked_for() -> None:
     with TestClient(create_app(Settings(workers=1, token="ünlock"))) as made:
         for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic ünlock".encode()}):
@@ -131,6 +141,7 @@ def test_why(client: TestClient) -> None:
         grid = np.array(answered[key]["grid"])
         assert answered[key]["class"] == candidate["class"]
         assert grid.shape == (7, 7) and grid.min() >= 0 and grid.max() in (0, 1)
+        assert answered[key]["box"] == [0, 0, 1, 1]
     assert failed["activation_map"] is None
     assert "activation_map" not in client.post("/v1/locate", files=files[:1]).json()["results"][0]
 
@@ -138,8 +149,7 @@ def test_why(client: TestClient) -> None:
 def test_what_the_likeliest_place_is_often_confused_with(tmp_path: Path) -> None:
     """Counts as the bundle has them, with names; null where it does not know; nothing of it unless asked."""
     root = tmp_path / "bundle"
-    weights = np.zeros((3, CHANNELS), np.float16)
-    make_bundle(root, arrays={"head_weights": weights})
+    make_bundle(root, arrays=HEAD)
     counts = Confused.of_table(LABELS, [[8, 0, 2], [0, 5, 0], [0, 0, 0]], "drawn")
     (root / CONFUSED_NAME).write_text(counts.to_json(), encoding="utf-8")
     seal(root, make_manifest())
@@ -153,12 +163,17 @@ def test_what_the_likeliest_place_is_often_confused_with(tmp_path: Path) -> None
     assert blue["often_confused_with"] is None
 
 
-@pytest.mark.parametrize(("rule", "box"), [("squash", [0, 0, 1, 1]), ("crop", [0.25, 0, 0.75, 1]), ("letterbox", [0, -0.5, 1, 1.5])])
-def test_a_map_says_which_part_of_the_photo_it_covers(tmp_path: Path, rule: str, box: list[float]) -> None:
-    root = tmp_path / "bundle"
-    make_bundle(root, arrays={"head_weights": np.ones((3, CHANNELS), np.float16)})
-    seal(root, replace(make_manifest(), input=Preparation(width=32, height=32, resize=rule)))
-    with TestClient(create_app(Settings(bundle=root, workers=1, runtime="onnxruntime"))) as client:
-        photo = draw_photo(COLOURS["red_rock"], size=(120, 60))
-        (line,) = client.post("/v1/locate?explain=true", files={"files": ("a.jpg", photo)}).json()["results"]
-    assert line["activation_map"]["box"] == line["runner_up_map"]["box"] == box
+def test_a_bundle_that_crops_says_which_part_its_map_lies_on(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "crops", arrays=HEAD, preparation=Preparation(width=32, height=32, resize="crop"))
+    picture = Image.new("RGB", (192, 96), COLOURS["red_rock"])
+    picture.paste(COLOURS["blue_bay"], (120, 0, 144, 96))  # from 0.625 to 0.75 of the width: the right edge of the middle square
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    with TestClient(create_app(Settings(workers=1, bundle=tmp_path / "crops"))) as made:
+        (line,) = made.post("/v1/locate?explain=true", files={"files": ("a.png", out.getvalue())}).json()["results"]
+    found = {line[key]["class"]: line[key] for key in ("activation_map", "runner_up_map")}
+    left, top, right, bottom = found["blue_bay"]["box"]
+    assert (left, top, right, bottom) == (0.25, 0, 0.75, 1)
+    lit = np.nonzero(np.array(found["blue_bay"]["grid"]).mean(0) > 0.5)[0]
+    assert left + (right - left) * lit.min() / 16 == pytest.approx(0.625, abs=0.04)
+    assert left + (right - left) * (lit.max() + 1) / 16 == pytest.approx(0.75, abs=0.04)

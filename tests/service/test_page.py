@@ -24,9 +24,12 @@ def test_it_is_served_packed_and_once(client: TestClient) -> None:
 
 def test_everything_it_asks_for_is_there_and_small(client: TestClient) -> None:
     asked = set(re.findall(r'(?:href|src)="([^"#:]+)"', OWN["index.html"].content.decode())) - {"openapi.json"}
+    asked |= set(re.findall(r'(?:href|src)="([^"#:]+)"', OWN["lens.html"].content.decode())) - {"./"}
     for name, file in OWN.items():
         if name.endswith(".js"):
-            asked |= {found.removeprefix("./") for found in re.findall(r'(?:from|new URL\()\s*"(\.[^"]+)"', file.content.decode())}
+            folder = name.rpartition("/")[0]
+            found = re.findall(r'(?:from|new URL\()\s*"(\.[^"]+)"', file.content.decode())
+            asked |= {f"{folder}/{one.removeprefix('./')}".lstrip("/") for one in found}
     assert len(asked) > 10
     assert all(client.get(f"/{name}").status_code == 200 for name in asked)
     assert client.get("/openapi.json").status_code == 200

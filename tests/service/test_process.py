@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import signal
 import socket
@@ -11,8 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,23 +20,7 @@ from landsight.bundle.seal import seal
 from landsight.errors import UsageError
 from landsight.service.settings import Settings, check, is_loopback
 from photos_drawn import jpeg
-
-
-@contextmanager
-def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`landsight serve` on a free port, and its address."""
-    command = [sys.executable, "-m", "landsight", "serve", "--port", "0", "--workers", "1", *options]
-    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        assert program.stderr is not None
-        found = re.search(r"http://[^ ]+", program.stderr.readline())
-        assert found, "it never said where it listens"
-        yield program, found[0]
-    finally:
-        program.kill()
-        program.wait()
-        if program.stderr is not None:
-            program.stderr.close()
+from serve_child import running
 
 
 def located(address: str, photo: bytes) -> int:

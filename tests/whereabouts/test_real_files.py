@@ -15,7 +15,7 @@ from bundle_factory import make_bundle
 from landsight.whereabouts.located import Located
 from landsight.whereabouts.predictor import Predictor
 
-SCHEMA_PATH = Path(__file__).parents[2] / "docs" / "schema" / "locate-line.schema.json"
+SCHEMA_PATH = Path(__file__).parents[2] / "src" / "landsight" / "whereabouts" / "locate-line.schema.json"
 
 
 def listed(folder: Path) -> list[dict[str, str]]:

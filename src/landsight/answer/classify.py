@@ -21,7 +21,7 @@ from landsight.answer.calibration import (
     softmax,
     three_outcomes,
 )
-from landsight.answer.road import Said, Subject
+from landsight.answer.road import Ending, Said, Subject
 from landsight.answer.stored import (
     EXACT,
     UNSQUASHED,
@@ -38,7 +38,7 @@ from landsight.bundle.manifest import Manifest
 
 __all__ = [
     "COLUMNS", "OPTIONAL", "WANTS", "ClassAnswer", "Looked",
-    "compared", "confidence", "decode", "focus", "record", "said", "stored", "subjects", "to_json",
+    "compared", "confidence", "decode", "endings", "focus", "record", "said", "stored", "subjects", "to_json",
 ]  # fmt: skip
 
 #: The outputs that decode needs; the embedding only for a bundle that carries a decision.
@@ -149,6 +149,13 @@ def focus(outputs: Mapping[str, NDArray[np.float32]], what: int) -> NDArray[np.f
 def confidence(outputs: Mapping[str, NDArray[np.float32]], what: int, manifest: Manifest) -> NDArray[np.float32]:
     """See answer.road.AnswerModule: the calibrated share of label ``what``."""
     return softmax(outputs["logits"], _temperature(manifest))[:, what].astype(np.float32)
+
+
+def endings(manifest: Manifest) -> tuple[Ending, ...]:
+    """See answer.road.AnswerModule: the softmax of logits divided by the temperature. Raises: BundleError."""
+    temperature = _temperature(manifest)
+    divided = () if temperature == 1 else (Ending("logits", "Div", temperature),)
+    return (*divided, Ending("logits", "Softmax"))
 
 
 def record(answer: ClassAnswer, manifest: Manifest) -> Record:

@@ -10,6 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from landsight.answer.line import Problem, clean
 from landsight.answer.looker import Looker, Source
 from landsight.answer.road import answer_module
@@ -87,6 +90,11 @@ class Model:
         What is wrong with the photo is in ``Prediction.error``; only errors of bundle or runtime are raised.
         """
         return self._settle(*self._looker.look(source, name=name))
+
+    def look(self, source: Source) -> tuple[Prediction, NDArray[np.uint8] | None]:
+        """As ``predict``, and the picture as the network was given it, (height, width, channels); None for a photo that could not be read."""
+        item, answer = self._looker.look(source)
+        return self._settle(item, answer), item.prepared
 
     def predict_many(self, sources: Iterable[Source]) -> Iterator[Prediction]:
         """One Prediction a source, in order, streaming with flat memory; ``sources`` may be endless, and are taken up to 64 ahead."""

@@ -37,6 +37,16 @@ class Subject:
     probability: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One step that ``decode`` adds to an output of the network, as ONNX calls it: ``operator`` ("Div" by ``number``, "Softmax", "Sigmoid").
+    Steps on the same output follow one another; the lens shows them."""
+
+    output: str
+    operator: str
+    number: float | None = None
+
+
 class AnswerModule(Protocol):
     """What a file of ``answer`` offers for its task. Verbs know nothing else of a task."""
 
@@ -74,6 +84,10 @@ class AnswerModule(Protocol):
 
     def confidence(self, outputs: Mapping[str, NDArray[np.float32]], what: int, manifest: Manifest) -> NDArray[np.float32]:
         """(n,) in [0, 1]: how sure the answer to each picture is of ``what``, as ``subjects`` says it."""
+        ...
+
+    def endings(self, manifest: Manifest) -> tuple[Ending, ...]:
+        """How ``decode`` makes probabilities of the network's outputs; empty where it makes none."""
         ...
 
     def record(self, answer: Any, manifest: Manifest) -> Record:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landsight.answer.calibration import foreign, is_number, logistic
-from landsight.answer.road import Said, Subject
+from landsight.answer.road import Ending, Said, Subject
 from landsight.answer.stored import (
     Compared,
     Record,
@@ -27,7 +27,7 @@ from landsight.bundle.manifest import Manifest
 
 __all__ = [
     "COLUMNS", "WANTS", "TagAnswer",
-    "compared", "confidence", "decode", "focus", "record", "said", "stored", "subjects", "to_json",
+    "compared", "confidence", "decode", "endings", "focus", "record", "said", "stored", "subjects", "to_json",
 ]  # fmt: skip
 
 #: The outputs that decode needs; the embedding is for stored answers and may be absent.
@@ -111,6 +111,11 @@ def focus(outputs: Mapping[str, NDArray[np.float32]], what: int) -> NDArray[np.f
 def confidence(outputs: Mapping[str, NDArray[np.float32]], what: int, manifest: Manifest) -> NDArray[np.float32]:
     """See answer.road.AnswerModule: the probability of label ``what``, asked on its own."""
     return logistic(outputs["logits"][:, what].astype(np.float64)).astype(np.float32)
+
+
+def endings(manifest: Manifest) -> tuple[Ending, ...]:
+    """See answer.road.AnswerModule: each label on its own."""
+    return (Ending("logits", "Sigmoid"),)
 
 
 def record(answer: TagAnswer, manifest: Manifest) -> Record:

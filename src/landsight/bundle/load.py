@@ -21,6 +21,8 @@ from landsight.errors import BundleError
 
 MANIFEST_NAME = "bundle.json"
 ARRAYS_NAME = "arrays.npz"
+#: The network with nothing folded, where the model has folded something.
+TRACE_NAME = "trace.onnx"
 
 #: Where a run folder keeps its bundle.
 RUN_BUNDLE = "bundle"

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("landsight.cli.explain:explain", "Show which part of a photo an answer comes from."),
     "places": ("landsight.cli.places:places", "Name the country and city of a coordinate."),
     "serve": ("landsight.cli.serve:serve", "Answer photos over HTTP (needs the serve extra)."),
+    "lens": ("landsight.cli.lens:lens", "Show every layer of a network on a photo, with its arithmetic (needs the serve extra)."),
     "verify": ("landsight.cli.verify:verify", "Check that a bundle is whole and answers as it was trained."),
     "doctor": ("landsight.cli.doctor:doctor", "Show what is installed, and measure which runtime is fastest."),
     "data": ("landsight.cli.data:data", "Check, describe and split labelled pictures (needs the studio extra)."),

@@ -104,6 +104,24 @@ def prepare(image_hwc_u8: ImageU8, preparation: Preparation) -> ImageU8:
     return resized if resized.ndim == 3 else resized[:, :, None]
 
 
+def seen_part(preparation: Preparation, size_px: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The part of a photo that the prepared picture holds: left, top, right, bottom as fractions of the photo's width and height.
+
+    ``size_px``: (width, height) of the upright photo. "squash" holds all of it, "crop" a part; "letterbox" reaches beyond its edges, so
+    below 0 and above 1.
+    """
+    p = preparation
+    if p.resize == "squash":
+        return (0.0, 0.0, 1.0, 1.0)
+    width, height = size_px
+    if p.hide_px is not None:
+        width, height = min(p.hide_px, width), min(p.hide_px, height)
+    scales = (p.width / width, p.height / height)
+    scale = max(scales) if p.resize == "crop" else min(scales)
+    beside, above = (1 - scales[0] / scale) / 2, (1 - scales[1] / scale) / 2
+    return (beside, above, 1 - beside, 1 - above)
+
+
 def normalise(batch_nhwc_u8: ImageU8, preparation: Preparation) -> NDArray[np.float32]:
     """(n, h, w, c) uint8 -> (n, c, h, w) float32, (value - mean) / std, contiguous."""
     mean = np.asarray(preparation.mean, np.float32)

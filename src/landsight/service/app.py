@@ -9,20 +9,21 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import landsight
 from landsight.errors import BundleError, LandsightError
-from landsight.service import inference
+from landsight.service import inference, lens
 from landsight.service.metrics import Metrics
-from landsight.service.page import page_router
-from landsight.service.problems import MEDIA_TYPE, ServiceError, problem
+from landsight.service.openapi import document
+from landsight.service.page import PageRoute
+from landsight.service.problems import ServiceError, refusal
 from landsight.service.routes import router
 from landsight.service.settings import Settings, check
 from landsight.service.station import Station
@@ -60,14 +61,18 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
-    app.state.settings, app.state.metrics = settings, metrics
+    app.state.settings, app.state.metrics, app.state.lens = settings, metrics, lens.Lens()
     app.include_router(router)
     app.include_router(inference.router)
-    app.include_router(page_router())
+    app.include_router(lens.router)
+    app.router.routes.append(PageRoute())
+    app.openapi = lambda: _document(app, settings)  # type: ignore[method-assign]
     app.add_exception_handler(LandsightError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(Exception, _of_nobody)
     app.add_middleware(Gate, settings=settings, metrics=metrics)
     return app
 
@@ -110,8 +115,8 @@ class Gate:
 
         try:
             if self.settings.token and scope["path"].startswith(_GUARDED) and not _has_token(Headers(scope=scope), self.settings.token):
-                refused = problem(401, "no_token", "This service asks for a token: Authorization: Bearer TOKEN.")
-                await _reply(401, refused, {"WWW-Authenticate": "Bearer"})(scope, receive, sent)
+                text = "This service asks for a token: Authorization: Bearer TOKEN."
+                await refusal(scope["path"], 401, "no_token", text, {"WWW-Authenticate": "Bearer"})(scope, receive, sent)
             else:
                 await self.app(scope, receive, sent)
         finally:
@@ -125,24 +130,34 @@ def _has_token(headers: Headers, token: str) -> bool:
     return kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode("utf-8", "replace"), token.encode())
 
 
-async def _of_ours(_: Request, error: Exception) -> Response:
+def _document(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    """Made when it is first asked for, and again when another bundle answers."""
+    station = getattr(app.state, "station", None)
+    model = station.bundle.manifest.name if station else None
+    if app.openapi_schema is None or app.state.described != model:
+        app.openapi_schema, app.state.described = document(app, settings, model), model
+    return app.openapi_schema
+
+
+async def _of_ours(request: Request, error: Exception) -> Response:
     if not isinstance(error, LandsightError):
         raise error
     headers = error.headers if isinstance(error, ServiceError) else {}
-    return _reply(error.http_status, problem(error.http_status, error.code, str(error)), headers)
+    return refusal(request.url.path, error.http_status, error.code, str(error), headers)
 
 
-async def _of_validation(_: Request, error: Exception) -> Response:
+async def _of_validation(request: Request, error: Exception) -> Response:
     found = error.errors()[0] if isinstance(error, RequestValidationError) and error.errors() else {}
     where = ".".join(str(part) for part in found.get("loc", ()))
-    return _reply(422, problem(422, "bad_parameter", f"{where}: {found.get('msg', 'cannot be read')}."), {})
+    return refusal(request.url.path, 422, "bad_parameter", f"{where}: {found.get('msg', 'cannot be read')}.")
 
 
-async def _of_http(_: Request, error: Exception) -> Response:
+async def _of_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    return _reply(status, problem(status, f"http_{status}", str(getattr(error, "detail", ""))), headers)
+    return refusal(request.url.path, status, f"http_{status}", str(getattr(error, "detail", "")), headers)
 
 
-def _reply(status: int, body: dict[str, object], headers: dict[str, str]) -> Response:
-    return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
+async def _of_nobody(request: Request, _: Exception) -> Response:
+    """A fault of ours. The server logs where it happened; the client is told no more than that it did."""
+    return refusal(request.url.path, 500, "internal", "This request met a fault of the service. The service goes on; its log says more.")

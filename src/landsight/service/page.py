@@ -9,9 +9,11 @@ from importlib import resources
 from pathlib import PurePosixPath
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
-
-from landsight.service.problems import ServiceError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 #: What a browser is told a file is. A file of another kind is not served.
 _TYPES: Final = {
@@ -57,20 +59,28 @@ def files() -> dict[str, File]:
     return found
 
 
-def page_router() -> APIRouter:
-    """Serves / and what belongs to it. Added last: every other route goes first."""
-    router, known = APIRouter(), files()
+class PageRoute(Route):
+    """Answers for / and the files that belong to it, and for no other path: what is not there, another route may know by another method."""
 
-    @router.get("/{path:path}", include_in_schema=False)
-    async def page(request: Request, path: str) -> Response:
-        file = known.get(path or "index.html")
+    def __init__(self) -> None:
+        self._known = files()
+        super().__init__("/{path:path}", self._sent, methods=["GET"], include_in_schema=False)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """See starlette.routing.Route."""
+        match, child = super().matches(scope)
+        return (match, child) if match is Match.NONE or self._file(child["path_params"]["path"]) else (Match.NONE, {})
+
+    def _file(self, path: str) -> File | None:
+        return self._known.get(path or "index.html") or self._known.get(f"{path}.html")
+
+    async def _sent(self, request: Request) -> Response:
+        file = self._file(request.path_params["path"])
         if file is None:
-            raise ServiceError(404, "http_404", "Not Found")
+            raise HTTPException(404)
         headers = {**_HEADERS, "ETag": file.tag}
         if request.headers.get("if-none-match") == file.tag:
             return Response(None, 304, headers)
         if "gzip" in request.headers.get("accept-encoding", ""):
             return Response(file.packed, 200, {**headers, "Content-Encoding": "gzip"}, file.kind)
         return Response(file.content, 200, headers, file.kind)
-
-    return router

@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from fastapi.responses import JSONResponse
+
 from landsight.answer.line import clean
 from landsight.errors import LandsightError
 
@@ -26,6 +28,12 @@ def problem(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:
         {"type": f"urn:landsight:{code}", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, "code": code, **more}
     )
     return body
+
+
+def refusal(asked_path: str, status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+    """The reply to a request of ``asked_path``; ``more`` as for problem. Clients of the Open Inference Protocol look for words under "error", so there they stand too."""
+    under_v2 = {"error": detail} if asked_path == "/v2" or asked_path.startswith("/v2/") else {}
+    return JSONResponse(problem(status, code, detail, **under_v2, **more), status, headers, media_type=MEDIA_TYPE)
 
 
 def busy(retry_s: int) -> ServiceError:

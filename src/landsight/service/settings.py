@@ -15,7 +15,7 @@ class Settings:
     """``token`` empty: everybody who reaches the address is served, so it must be this machine's own unless ``open`` says otherwise.
 
     ``queue``: photos that are in work or wait at once; one more is told to come back. ``request_bytes``: of all files of a request
-    together. ``upload_s``: in which a request must have arrived whole. ``top_k``: candidates when a request does not say.
+    together; ``upload_bytes``: of all requests at once, beyond which clients are told to come back. ``upload_s``: in which a request must have arrived whole. ``top_k``: candidates when a request does not say.
     """
 
     bundle: Path | None = None
@@ -25,6 +25,7 @@ class Settings:
     open: bool = False
     queue: int = 256
     request_bytes: int = 500_000_000
+    upload_bytes: int = 1_000_000_000
     upload_s: float = 60.0
     top_k: int = 3
     workers: int | None = None
@@ -42,7 +43,7 @@ def check(settings: Settings) -> None:
         )  # fmt: skip
     if not 0 <= settings.port <= 65_535:
         raise UsageError("bad_port", f"A port is a number from 0 to 65535: received {settings.port}.", "0 takes any free one.")
-    for name in ("queue", "request_bytes", "upload_s", "top_k"):
+    for name in ("queue", "request_bytes", "upload_bytes", "upload_s", "top_k"):
         if not getattr(settings, name) > 0:
             raise UsageError("bad_value", f"{name} must be above 0: received {getattr(settings, name)}.", "Give 1 or more.")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from landsight.bundle.confused import Taken
 from landsight.bundle.load import Bundle, load
 from landsight.explain.activation_map import FEATURE_MAP, WEIGHTS, activation_map, can_explain
-from landsight.explain.heat import seen_box
+from landsight.photo.prepare import seen_part
 from landsight.runtime.stream import Item
 from landsight.service.metrics import Metrics
 from landsight.service.problems import busy
 from landsight.service.settings import Settings
-from landsight.service.uploads import Upload
+from landsight.service.uploads import Arrived, Upload
 from landsight.whereabouts.located import Located
 from landsight.whereabouts.predictor import Predictor
 
@@ -34,7 +34,7 @@ _MAPS = 2
 class Seen:
     """One photo answered. ``maps``: label -> class-activation map (h, w), of the likeliest and the runner-up, if asked for.
 
-    ``box``: which part of the upright photo the maps cover, in shares of its sides: left, top, right, bottom.
+    ``box``: the part of the photo that they lie on, as photo.prepare.seen_part says.
     ``confused``: what test pictures of the likeliest place were taken for, each with its name; None where the bundle does not know.
     """
 
@@ -60,6 +60,7 @@ class Station:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
         self._waiting = 0
+        self._bytes = 0
         self._serving = self._opened()
         self._closing: set[threading.Thread] = set()
 
@@ -90,6 +91,24 @@ class Station:
             self._waiting -= photos
             self.metrics.waiting.set(self._waiting)
 
+    @contextmanager
+    def arriving(self) -> Iterator[Arrived]:
+        """A request and its bytes, from the first to the reply. What it gives is told of each piece, and raises ServiceError 503 when all
+        requests together hold too much; one alone never does."""
+        mine = 0
+
+        def arrived(size: int) -> None:
+            nonlocal mine
+            mine += size
+            self._bytes += size
+            if mine < self._bytes > self.settings.upload_bytes:
+                raise busy(_RETRY_S)
+
+        try:
+            yield arrived
+        finally:
+            self._bytes -= mine
+
     async def locate(self, upload: Upload, *, top_k: int, thumbnail_px: int | None = None, explain: bool = False) -> Seen:
         """One photo; what is wrong with it is in the answer. ``explain``: with maps, where the bundle can. Raises: RuntimeUnavailable."""
         serving = self._serving
@@ -111,8 +130,7 @@ class Station:
                 maps[candidate.label] = activation_map(looked.outputs[FEATURE_MAP], arrays[WEIGHTS][place[candidate.label]])
         if not explain:
             return Seen(located, looked.item, maps)
-        left, top, right, bottom = seen_box(manifest.input, *(size := looked.item.size_px or (1, 1)))
-        box = (left / size[0], top / size[1], right / size[0], bottom / size[1])
+        box = seen_part(manifest.input, looked.item.size_px) if looked.item.size_px else (0.0, 0.0, 1.0, 1.0)
         return Seen(located, looked.item, maps, box, _confused(bundle, located))
 
     async def exchange(self) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from asyncio import Future
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -14,10 +16,15 @@ from starlette.requests import ClientDisconnect, Request
 from landsight.service.problems import ServiceError
 from landsight.service.settings import Settings
 
+T = TypeVar("T")
 #: The field of a form that files come in, and how many of them one request may have.
 FIELD, MOST_FILES = "files", 1_000
 #: Of a file that came as the body, which has no name.
 _NAMELESS = "photo"
+#: More than any length that can be has.
+_DIGITS = 20
+#: Told of every piece by its bytes; raises ServiceError 503 when too much is in memory (station.Station.arriving).
+Arrived = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +41,45 @@ class _InMemory(MultiPartParser):
     spool_max_size = 2**62
 
 
-async def uploads(request: Request, settings: Settings) -> list[Upload]:
-    """All files of a request: of the form's field "files", or its body alone. Raises: ServiceError (400, 408, 413, 415)."""
+async def uploads(request: Request, settings: Settings, arrived: Arrived) -> list[Upload]:
+    """All files of a request: of the form's field "files", or its body alone. Raises: ServiceError (400, 408, 413, 415, 503)."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         async with _in_time(settings):
-            return await _of_form(request, _counted(request, settings.request_bytes))
+            return await _of_form(request, _counted(request, settings.request_bytes, arrived))
     if kind.startswith("image/") or kind == "application/octet-stream":
-        return [Upload(_NAMELESS, await body_of(request, settings))]
+        return [Upload(_NAMELESS, await body_of(request, settings, arrived))]
     raise ServiceError(
         415, "bad_content_type", f"Photos come as multipart/form-data or as an image: received {kind[:100]!r}.",
         f"Send a form whose field {FIELD!r} holds the files.",
     )  # fmt: skip
 
 
-async def body_of(request: Request, settings: Settings) -> bytes:
-    """The whole body. Raises: ServiceError (400, 408, 413)."""
+async def body_of(request: Request, settings: Settings, arrived: Arrived) -> bytes:
+    """The whole body. Raises: ServiceError (400, 408, 413, 503)."""
     async with _in_time(settings):
-        return b"".join([chunk async for chunk in _counted(request, settings.request_bytes)])
+        return b"".join([chunk async for chunk in _counted(request, settings.request_bytes, arrived)])
+
+
+async def unless_gone(request: Request, jobs: Future[T]) -> T:
+    """What ``jobs`` give; when the client leaves before, they are cancelled, so that nobody waits for photos that nobody wants.
+
+    The body must have been read. Raises: ServiceError 400, which nobody will see.
+    """
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((jobs, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not jobs.done():
+            jobs.cancel()
+            raise _cut_off()
+        return jobs.result()
+    finally:
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 @asynccontextmanager
@@ -64,7 +92,11 @@ async def _in_time(settings: Settings) -> AsyncIterator[None]:
             408, "too_slow_upload", f"The request took longer than {settings.upload_s:g} s to arrive.", "Send less."
         ) from None
     except ClientDisconnect:
-        raise ServiceError(400, "cut_off", "The connection ended within the request.") from None
+        raise _cut_off() from None
+
+
+def _cut_off() -> ServiceError:
+    return ServiceError(400, "cut_off", "The connection ended within the request.")
 
 
 async def _of_form(request: Request, stream: AsyncGenerator[bytes, None]) -> list[Upload]:
@@ -82,10 +114,19 @@ async def _of_form(request: Request, stream: AsyncGenerator[bytes, None]) -> lis
         await form.close()
 
 
-async def _counted(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+async def _counted(request: Request, most: int, arrived: Arrived) -> AsyncGenerator[bytes, None]:
+    """The body as it comes. What is said to be too large is refused before it comes."""
+    declared = request.headers.get("content-length", "")
+    if len(declared) <= _DIGITS and declared.isdecimal() and int(declared) > most:
+        raise _too_many(most)
     seen = 0
     async for chunk in request.stream():
         seen += len(chunk)
         if seen > most:
-            raise ServiceError(413, "too_many_bytes", f"A request may have {most:,} bytes.", "Send fewer files at once.")
+            raise _too_many(most)
+        arrived(len(chunk))
         yield chunk
+
+
+def _too_many(most: int) -> ServiceError:
+    return ServiceError(413, "too_many_bytes", f"A request may have {most:,} bytes.", "Send fewer files at once.")

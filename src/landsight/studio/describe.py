@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from landsight.studio.receptive_field import (
+from landsight.explain.receptive_field import (
     Graph,
     ReceptiveField,
     fields,

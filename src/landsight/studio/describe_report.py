@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from landsight.errors import UsageError
+from landsight.explain.receptive_field import ReceptiveField, fields, receptive_field, usage_counts
 from landsight.photo.collect import collect
 from landsight.photo.prepare import ImageU8, normalise
 from landsight.studio.collect import prepared_pictures
@@ -22,7 +23,6 @@ from landsight.studio.describe import Description, Layer
 from landsight.studio.describe_source import Subject
 from landsight.studio.describe_words import amount, by, memory, pixels
 from landsight.studio.effective_field import EffectiveField, effective_field, measured
-from landsight.studio.receptive_field import ReceptiveField, fields, receptive_field, usage_counts
 from landsight.studio.report.page import Block, Cell, Column, Section, Table, Tile, Tiles, render
 from landsight.studio.report.plots import Look, plot, png
 

@@ -34,6 +34,7 @@ from landsight.studio.onnx_graph import halve_weights
 from landsight.studio.parity import Parity, drawn_photos, parity, require_equal, turned_pictures
 from landsight.studio.places import places_of
 from landsight.studio.random import generator
+from landsight.studio.trace_file import add_trace
 
 _VERSIONS = ("landsight", "torch", "onnx", "onnxruntime", "numpy", "pillow")
 _INT8_PAIR = "onnxruntime int8"
@@ -45,13 +46,14 @@ def export(
     calibration: Mapping[str, Any] | None = None, decision: Mapping[str, Any] | None = None, arrays: Mapping[str, NDArray[Any]] | None = None,
     metrics: Mapping[str, Metric] | None = None, data: Mapping[str, Any] | None = None, rights: str = "", photos: Sequence[Path] = (),
     calibration_pictures: Sequence[Path] | None = None, preparation: Preparation | None = None, int8_wanted: bool | None = None,
+    trace_wanted: bool | None = None,
 ) -> Bundle:  # fmt: skip
     """Write the bundle folder ``out``, which must not exist.
 
     ``places``: default: those of places.csv in the data folder, if there is one. ``photos``: files that the bundle may carry, for its
     stored answers (default: four drawn pictures). ``calibration_pictures``: for INT8, if ``int8_wanted`` (default: the recipe says;
     pictures drawn from the training part, never from another); INT8 is kept only if studio.int8 finds it worth having. ``calibration``,
-    ``decision``, ``arrays``: what answer.calibration applies (default of the first: what the checkpoint says of itself). ``preparation``: how
+    ``trace_wanted``: see studio.trace_file (default: the recipe says). ``decision``, ``arrays``: what answer.calibration applies (default of the first: what the checkpoint says of itself). ``preparation``: how
     pictures are prepared, if not as the recipe's ``input``. What ``evaluate`` found this checkpoint to take for what on the test part goes along.
     Raises: VerificationError when the bundle does not answer as the trained network; nothing is left then. PlacesError.
     """
@@ -72,6 +74,8 @@ def export(
         if trained.recipe.export.int8 if int8_wanted is None else int8_wanted:
             pictures = _calibration_pictures(trained, run) if calibration_pictures is None else calibration_pictures
             manifest = _with_int8(partial, manifest, pictures, _validation(trained, run))
+        if trained.recipe.export.trace if trace_wanted is None else trace_wanted:
+            add_trace(trained, partial)
         halve_weights(partial / "model.onnx")
         arrays = {**head_arrays(trained), **(arrays or {})}
         if arrays:

@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +40,18 @@ def write_fp32(net: StagedNet, preparation: Preparation, path: Path, *, opset: i
 
     Returns each output's shape. The tracing exporter is used: the newer one needs another package and gains nothing for plain networks.
     """
+    names, shapes = net.output_names, _write(net, preparation, path, opset)
+    fold_pads(path)
+    return {name: ["n", *map(int, shape[1:])] for name, shape in zip(names, shapes, strict=True)}
+
+
+def write_trace(net: StagedNet, preparation: Preparation, path: Path, *, opset: int) -> None:
+    """As ``write_fp32``, with every layer as it was trained: batch norm and padding keep steps of their own, which the lens shows."""
+    _write(net, preparation, path, opset, training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)
+
+
+def _write(net: StagedNet, preparation: Preparation, path: Path, opset: int, **options: Any) -> list[tuple[int, ...]]:
+    """Returns each output's shape on two pictures. ``options``: of torch.onnx.export."""
     names = net.output_names
     wrapped = InOrder(copy.deepcopy(net).to("cpu").float().eval().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
     example = torch.zeros(2, 3 if preparation.colour == "RGB" else 1, preparation.height, preparation.width)
@@ -47,11 +60,9 @@ def write_fp32(net: StagedNet, preparation: Preparation, path: Path, *, opset: i
         # The exporter says of itself that it is the older one (torch is pinned below 2.14).
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            wrapped, (example,), path, input_names=[INPUT], output_names=list(names), dynamic_axes=axes, opset_version=opset, dynamo=False
-        )
-        shapes = [tuple(o.shape) for o in wrapped(example)]
-    fold_pads(path)
-    return {name: ["n", *map(int, shape[1:])] for name, shape in zip(names, shapes, strict=True)}
+            wrapped, (example,), path, input_names=[INPUT], output_names=list(names), dynamic_axes=axes, opset_version=opset, dynamo=False, **options
+        )  # fmt: skip
+        return [tuple(o.shape) for o in wrapped(example)]
 
 
 @torch.no_grad()

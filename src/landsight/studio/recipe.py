@@ -225,11 +225,13 @@ class TrainRecipe:
 
 @dataclass(frozen=True, slots=True)
 class ExportRecipe:
-    """What ``export`` writes. ``int8``: also a statically quantised model, calibrated on so many training pictures."""
+    """What ``export`` writes. ``int8``: also a statically quantised model, calibrated on so many training pictures. ``trace``: also the network
+    with nothing folded, for the lens, where the model has folded something (a batch norm): about as large again."""
 
     name: str = "model"
     opset: int = 18
     int8: bool = True
+    trace: bool = True
     calibration_pictures: int = 256
     stored_answers: int = 8
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from landsight.errors import RecipeError
+from landsight.explain.receptive_field import Graph
 from landsight.studio.nets.sizes import check_input
-from landsight.studio.receptive_field import Graph
 from landsight.studio.trace_steps import LAYOUT, STEPS, multiply_adds, operation
 
 

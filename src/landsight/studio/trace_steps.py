@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from landsight.studio.receptive_field import Graph
-from landsight.studio.steps import Bins, Concatenate, Enlarge, Everything, Join, Mix, Pad, Permute, Reshape, Slice, Step, Window
+from landsight.explain.receptive_field import Graph
+from landsight.explain.steps import Bins, Concatenate, Enlarge, Everything, Join, Mix, Pad, Permute, Reshape, Slice, Step, Window
 
 #: id of a tensor -> its node.
 Nodes = dict[int, int]

@@ -1,4 +1,4 @@
-"""The answer about one photo, and its line of JSON (docs/schema/locate-line.schema.json)."""
+"""The answer about one photo, and its line of JSON (locate-line.schema.json beside it)."""
 
 from __future__ import annotations
 

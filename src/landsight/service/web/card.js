@@ -60,7 +60,7 @@ function picture(photo) {
 
 /** Pointing at the picture, or the button, lights up what speaks for the first candidate, then for the next. */
 function heat(photo, maps, image) {
-  const canvas = node("canvas", { width: 112, height: 112, "aria-hidden": "true" });
+  const canvas = node("canvas", { "aria-hidden": "true" });
   const button = node("button", { type: "button", class: "why", "aria-pressed": "false" }, "Why?");
   const caption = node("span", { class: "caption", role: "status" });
   let shown = -1;
@@ -69,9 +69,9 @@ function heat(photo, maps, image) {
     canvas.classList.toggle("on", index >= 0);
     button.setAttribute("aria-pressed", String(index >= 0));
     if (index < 0) { caption.textContent = ""; return; }
-    // As large as the photo, so that both are fitted into the card alike and a bright spot lies where it belongs.
-    if (image.naturalWidth) [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-    drawHeat(canvas, maps[index].grid, maps[index].box);
+    canvas.width = image.naturalWidth || 300; // the same shape, so that it lies on the picture wherever that lies in its frame
+    canvas.height = image.naturalHeight || 200;
+    drawHeat(canvas, maps[index]);
     const candidate = photo.line.candidates.find((c) => c.class === maps[index].class);
     caption.textContent = `what speaks for ${candidate ? candidate.name : maps[index].class}`;
   };

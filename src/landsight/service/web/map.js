@@ -45,7 +45,9 @@ export class PhotoMap {
   constructor(container, picked) {
     this.picked = picked;
     this.markers = new Map();
+    this.photos = [];
     this.wanted = [];
+    this.soon = null;
     this.colours = matchMedia("(prefers-color-scheme: dark)").matches ? DARK : LIGHT;
     this.ready = this.#made(container);
   }
@@ -58,14 +60,15 @@ export class PhotoMap {
       container, center: [10, 25], zoom: 0.6, minZoom: 0, maxZoom: 14, attributionControl: false, dragRotate: false, pitchWithRotate: false,
       style: { version: 8, sources: {
         countries: { type: "geojson", data: unwrapped(topojson.feature(topology, topology.objects.countries)) },
-        circles: { type: "geojson", data: collection([]) },
-        photos: { type: "geojson", data: collection([]), cluster: true, clusterRadius: 36, clusterMaxZoom: 12 },
+        // One of each, without a colour: what draws them is compiled now, and not when photos come.
+        circles: { type: "geojson", data: collection([{ type: "Feature", geometry: { type: "Polygon", coordinates: circle(0, 0, 1e6) }, properties: {} }]) },
+        photos: { type: "geojson", data: collection([{ type: "Feature", geometry: { type: "Point", coordinates: [0, 0] }, properties: {} }]), cluster: true, clusterRadius: 36, clusterMaxZoom: 12 },
       }, layers: [
         { id: "sea", type: "background", paint: { "background-color": c.sea } },
         { id: "land", type: "fill", source: "countries", paint: { "fill-color": c.land } },
         { id: "borders", type: "line", source: "countries", paint: { "line-color": c.border, "line-width": 0.7 } },
-        { id: "circles", type: "fill", source: "circles", paint: { "fill-color": ["match", ["get", "of"], "camera", c.camera, c.shown], "fill-opacity": 0.15 } },
-        { id: "circle-edges", type: "line", source: "circles", paint: { "line-color": ["match", ["get", "of"], "camera", c.camera, c.shown], "line-width": 1 } },
+        { id: "circles", type: "fill", source: "circles", paint: { "fill-color": ["match", ["get", "of"], "camera", c.camera, "shown", c.shown, "transparent"], "fill-opacity": 0.15 } },
+        { id: "circle-edges", type: "line", source: "circles", paint: { "line-color": ["match", ["get", "of"], "camera", c.camera, "shown", c.shown, "transparent"], "line-width": 1 } },
         { id: "points", type: "circle", source: "photos", paint: { "circle-radius": 0, "circle-opacity": 0 } },
       ] },
     });
@@ -76,13 +79,16 @@ export class PhotoMap {
     this.#put();
   }
 
-  /** Show these photos and no others. */
+  /** Show these photos and no others, soon: while hundreds are answered, the map is drawn four times a second and not for each of them. */
   show(photos) {
-    this.wanted = photos.flatMap((photo) => positions(photo).map((p) => ({ ...p, id: photo.id, title: `${photo.name}: ${headline(photo)}` })));
-    this.#put();
+    this.photos = photos;
+    this.soon ??= setTimeout(() => this.#put(), 250);
   }
 
   #put() {
+    clearTimeout(this.soon);
+    this.soon = null;
+    this.wanted = this.photos.flatMap((photo) => positions(photo).map((p) => ({ ...p, id: photo.id, title: `${photo.name}: ${headline(photo)}` })));
     if (!this.map?.getSource("photos")) return;
     this.map.getSource("photos").setData(collection(this.wanted.map((p) => ({
       type: "Feature", geometry: { type: "Point", coordinates: [p.longitude, p.latitude] }, properties: { id: p.id, of: p.of, title: p.title } }))));
@@ -92,6 +98,7 @@ export class PhotoMap {
 
   /** Everything in view. */
   fit() {
+    this.#put();
     if (!this.map || !this.wanted.length) return;
     const box = new maplibre.LngLatBounds();
     for (const p of this.wanted) box.extend([p.longitude, p.latitude]);
@@ -109,6 +116,7 @@ export class PhotoMap {
     if (!this.map.isSourceLoaded("photos")) return;
     const kept = new Set();
     for (const { geometry, properties: p } of this.map.querySourceFeatures("photos")) {
+      if (!p.cluster && !p.id) continue;
       const key = p.cluster ? `c${p.cluster_id}` : `${p.of}${p.id}`;
       kept.add(key);
       if (!this.markers.has(key)) this.markers.set(key, new maplibre.Marker({ element: this.#button(p, geometry.coordinates) }).setLngLat(geometry.coordinates).addTo(this.map));

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landsight.errors import RecipeError
-from landsight.studio.steps import Axis, Counts, Field, Shape, Step
+from landsight.explain.steps import Axis, Counts, Field, Shape, Step
 
 
 @dataclass(frozen=True, slots=True)

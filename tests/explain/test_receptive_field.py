@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from landsight.errors import RecipeError
+from landsight.explain.receptive_field import Graph, fields, output_size, receptive_field, same_padding_for, usage_counts
+from landsight.explain.steps import Bins, Window
 from landsight.studio.describe import Description, describe
-from landsight.studio.receptive_field import Graph, fields, output_size, receptive_field, same_padding_for, usage_counts
-from landsight.studio.steps import Bins, Window
 
 
 def seen(net: nn.Module, image: tuple[int, ...]) -> tuple[object, object, object]:
