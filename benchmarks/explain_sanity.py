@@ -88,11 +88,14 @@ def _mnist(runs: Path, digits: int) -> dict[str, dict[str, Any]]:
     recipe = recipes.load(ROOT / "recipes" / "mnist.toml", ("schedule.stages=[[28, 2]]",))
     if not train(recipe, run, say=_say).finished:
         sys.exit("interrupted; give the same command again")
-    began = time.monotonic()
-    found = sanity(run, method="gradcam", which="last", part="test", sample=digits, say=_say)
-    return _figure(
-        "cnn, two epochs of MNIST", "gradcam", found.deletion, found.randomised, look=found.looks, seconds=time.monotonic() - began
-    )
+    figures = {}
+    for method in ("hirescam", "gradcam"):
+        began = time.monotonic()
+        found = sanity(run, method=method, which="last", part="test", sample=digits, out=run / method, say=_say)
+        spent = time.monotonic() - began
+        figure = _figure("cnn, two epochs of MNIST", method, found.deletion, found.randomised, look=found.looks, seconds=spent)
+        figures[f"mnist/test, {method}"] = figure | {"has_goal": method == "hirescam"}
+    return figures
 
 
 def _figure(name: str, method: str, deletion: Deletion, randomised: Randomised, *, look: int | None, seconds: float) -> dict[str, Any]:
