@@ -7,16 +7,18 @@ OPTIONS ?=
 
 LIGHT := .venv-light
 FULL := .venv
+DOCS := .venv-docs
 PIP := -m pip install --quiet --disable-pip-version-check --no-warn-script-location
 # pip says where it did not look when it is set up with several places; that is no news.
 QUIET := PIP_ROOT_USER_ACTION=ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help locate serve test check bench sample picture wheel clean python-is-new-enough
+.PHONY: help locate serve docs test check bench sample picture wheel clean python-is-new-enough
 
 help:
 	@echo "make locate PHOTOS=path   where photos were taken, or what they show (without PHOTOS: a drawn sample)"
 	@echo "make serve                the service on this machine, http://127.0.0.1:8765 (OPTIONS='--port 80')"
+	@echo "make docs                 the docs site, as files in site/"
 	@echo "make test                 all tests and checks, in the full environment"
 	@echo "make check                style, types and layers only"
 	@echo "make bench                speed and quality, beside plain baselines"
@@ -67,6 +69,16 @@ endif
 serve: $(LIGHT)/.serve
 	@$(LIGHT)/bin/landsight serve $(OPTIONS)
 
+$(DOCS)/.stamp: requirements/docs.lock | python-is-new-enough
+	@echo "making the environment of the docs site in $(DOCS) ..." >&2
+	@rm -rf $(DOCS) && $(PYTHON) -m venv $(DOCS)
+	@$(QUIET) $(DOCS)/bin/python $(PIP) -r requirements/docs.lock 2>$(DOCS)/pip.log || { cat $(DOCS)/pip.log >&2; exit 1; }
+	@touch $@
+
+# Strict: a link that leads nowhere fails. The site needs no server: open site/index.html.
+docs: $(DOCS)/.stamp
+	@$(DOCS)/bin/zensical build --strict --clean && echo "site/index.html"
+
 check: $(FULL)/.stamp
 	@$(FULL)/bin/ruff check .
 	@$(FULL)/bin/ruff format --check .
@@ -88,5 +100,5 @@ wheel: $(LIGHT)/.stamp
 	@rm -rf dist && $(QUIET) $(LIGHT)/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . && ls -l dist
 
 clean:
-	@rm -rf $(LIGHT) $(FULL) sample dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(LIGHT) $(FULL) $(DOCS) site sample dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

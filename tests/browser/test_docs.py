@@ -31,7 +31,7 @@ def opened(browser: Browser, address: str, said: list[str], **options: object) -
     page.goto(f"{address}/docs")
     page.locator("#token").fill("secret")
     page.keyboard.press("Enter")
-    expect(page.locator(".opblock")).to_have_count(16, timeout=30_000)
+    expect(page.locator(".opblock")).to_have_count(21, timeout=30_000)
     return page
 
 

@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, FileChooser, FilePayload, Page, expect
 
 from browser_help import AXE
 from photos_drawn import eiffel, jpeg
 
+MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
 PHOTO, PLACED = jpeg(seed=3), jpeg(exif=eiffel())
 
 
@@ -93,6 +95,22 @@ def test_names_are_words(page: Page, tmp_path: Path) -> None:
         page.locator("[data-export=csv]").click()
     waiting.value.save_as(tmp_path / "csv")
     assert "\n'=1+1.jpg," in (tmp_path / "csv").read_text()
+
+
+def test_metadata_is_words(page: Page) -> None:
+    """What a file says of itself comes onto the page as evidence and warnings: never as markup."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update(
+        {1: "N", 2: (48.0, 51.0, 30.24), 3: "E", 4: (2.0, 17.0, 40.2), 27: b"ASCII\0\0\0<b>GPS</b>", 28: MARKUP, 29: MARKUP}
+    )
+    exif.get_ifd(0x8769).update({0x9003: MARKUP, 0x9286: MARKUP, 0xA434: MARKUP})
+    exif.update({0x010E: MARKUP, 0x010F: MARKUP, 0x0110: MARKUP, 0x0131: MARKUP, 0x0132: MARKUP, 0x013B: MARKUP, 0x8298: MARKUP})
+    broken = Image.Exif()
+    broken.get_ifd(0x8825).update({1: MARKUP, 2: (1e9, 0.0, 0.0), 3: MARKUP, 4: (1.0, 1.0, 1.0)})
+    add(page, payload("a.jpg", jpeg(exif=exif.tobytes())), payload("b.jpg", jpeg(exif=broken.tobytes())), payload("c.jpg", MARKUP.encode()))
+    for summary in page.locator(".card summary").all():
+        summary.click()
+    assert page.locator("img[src=x], .card script, .card b").count() == 0 and page.title() == "landsight: where was it taken?"
 
 
 def test_by_keyboard_alone(page: Page) -> None:

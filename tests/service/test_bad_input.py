@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import io
 import json
+import time
 import zipfile
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,14 +22,14 @@ from photos_drawn import jpeg
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
-async def posted(app: Any, receive: Receive) -> list[dict[str, Any]]:
+async def posted(app: Any, receive: Receive, kind: bytes = b"image/jpeg") -> list[dict[str, Any]]:
     """What an application sends for a photo whose body ``receive`` gives."""
     sent: list[dict[str, Any]] = []
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    headers = [(b"content-type", b"image/jpeg"), (b"host", b"x")]
+    headers = [(b"content-type", kind), (b"host", b"x")]
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/v1/locate", "raw_path": b"/v1/locate",
         "query_string": b"", "root_path": "", "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2), "state": {},
@@ -56,6 +57,26 @@ def test_a_slow_upload_is_ended_and_a_cut_one_harms_nobody() -> None:
     slowly, cut_off = asyncio.run(both())
     assert slowly[0]["status"] == 408 and json.loads(slowly[1]["body"])["code"] == "too_slow_upload"
     assert cut_off[0]["status"] == 400 and json.loads(cut_off[1]["body"])["code"] == "cut_off"
+
+
+def test_nobody_works_for_a_client_that_has_left() -> None:
+    app = create_app(Settings(workers=1))
+    photos = [jpeg(3000, 2000, seed=seed) for seed in range(8)]
+    parts = [b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n' + photo + b"\r\n" for photo in photos]
+    pieces = [{"type": "http.request", "body": b"".join(parts) + b"--b--\r\n"}, {"type": "http.disconnect"}]
+
+    async def leaves() -> dict[str, Any]:
+        return pieces.pop(0)
+
+    async def asked() -> tuple[list[dict[str, Any]], int, int]:
+        async with app.router.lifespan_context(app):
+            sent = await posted(app, leaves, b"multipart/form-data; boundary=b")
+            return sent, app.state.station._serving.in_work, app.state.station._waiting
+
+    began = time.monotonic()
+    sent, in_work, waiting = asyncio.run(asked())
+    assert (sent[0]["status"], in_work, waiting) == (400, 0, 0) and json.loads(sent[1]["body"])["code"] == "cut_off"
+    assert time.monotonic() - began < 60
 
 
 def bomb() -> bytes:

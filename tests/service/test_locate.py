@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import landsight
-from bundle_factory import COLOURS, HEAD, LABELS, draw_photo, make_bundle, make_manifest
+from bundle_factory import CHANNELS, COLOURS, HEAD, LABELS, draw_photo, make_bundle, make_manifest
 from landsight.bundle.confused import CONFUSED_NAME, Confused
 from landsight.bundle.seal import seal
 from landsight.photo.prepare import Preparation
@@ -146,23 +147,6 @@ def test_why(client: TestClient) -> None:
     assert "activation_map" not in client.post("/v1/locate", files=files[:1]).json()["results"][0]
 
 
-def test_what_the_likeliest_place_is_often_confused_with(tmp_path: Path) -> None:
-    """Counts as the bundle has them, with names; null where it does not know; nothing of it unless asked."""
-    root = tmp_path / "bundle"
-    make_bundle(root, arrays=HEAD)
-    counts = Confused.of_table(LABELS, [[8, 0, 2], [0, 5, 0], [0, 0, 0]], "drawn")
-    (root / CONFUSED_NAME).write_text(counts.to_json(), encoding="utf-8")
-    seal(root, make_manifest())
-    with TestClient(create_app(Settings(bundle=root, workers=1, runtime="onnxruntime"))) as client:
-        asked = {label: draw_photo(COLOURS[label]) for label in LABELS}
-        files = [("files", (f"{label}.jpg", photo)) for label, photo in asked.items()]
-        red, green, blue = client.post("/v1/locate?explain=true", files=files).json()["results"]
-        assert "often_confused_with" not in client.post("/v1/locate", files=files[:1]).json()["results"][0]
-    assert red["often_confused_with"] == [{"class": "blue_bay", "name": "Blue Bay", "count": 2, "of": 10}]
-    assert green["often_confused_with"] == []
-    assert blue["often_confused_with"] is None
-
-
 def test_a_bundle_that_crops_says_which_part_its_map_lies_on(tmp_path: Path) -> None:
     make_bundle(tmp_path / "crops", arrays=HEAD, preparation=Preparation(width=32, height=32, resize="crop"))
     picture = Image.new("RGB", (192, 96), COLOURS["red_rock"])
@@ -177,3 +161,32 @@ def test_a_bundle_that_crops_says_which_part_its_map_lies_on(tmp_path: Path) -> 
     lit = np.nonzero(np.array(found["blue_bay"]["grid"]).mean(0) > 0.5)[0]
     assert left + (right - left) * lit.min() / 16 == pytest.approx(0.625, abs=0.04)
     assert left + (right - left) * (lit.max() + 1) / 16 == pytest.approx(0.75, abs=0.04)
+
+
+def test_what_the_likeliest_place_is_often_confused_with(tmp_path: Path) -> None:
+    """Counts as the bundle has them, with names; null where it does not know; nothing of it unless asked."""
+    root = tmp_path / "bundle"
+    weights = np.zeros((3, CHANNELS), np.float16)
+    make_bundle(root, arrays={"head_weights": weights})
+    counts = Confused.of_table(LABELS, [[8, 0, 2], [0, 5, 0], [0, 0, 0]], "drawn")
+    (root / CONFUSED_NAME).write_text(counts.to_json(), encoding="utf-8")
+    seal(root, make_manifest())
+    with TestClient(create_app(Settings(bundle=root, workers=1, runtime="onnxruntime"))) as client:
+        asked = {label: draw_photo(COLOURS[label]) for label in LABELS}
+        files = [("files", (f"{label}.jpg", photo)) for label, photo in asked.items()]
+        red, green, blue = client.post("/v1/locate?explain=true", files=files).json()["results"]
+        assert "often_confused_with" not in client.post("/v1/locate", files=files[:1]).json()["results"][0]
+    assert red["often_confused_with"] == [{"class": "blue_bay", "name": "Blue Bay", "count": 2, "of": 10}]
+    assert green["often_confused_with"] == []
+    assert blue["often_confused_with"] is None
+
+
+@pytest.mark.parametrize(("rule", "box"), [("squash", [0, 0, 1, 1]), ("crop", [0.25, 0, 0.75, 1]), ("letterbox", [0, -0.5, 1, 1.5])])
+def test_a_map_says_which_part_of_the_photo_it_covers(tmp_path: Path, rule: str, box: list[float]) -> None:
+    root = tmp_path / "bundle"
+    make_bundle(root, arrays={"head_weights": np.ones((3, CHANNELS), np.float16)})
+    seal(root, replace(make_manifest(), input=Preparation(width=32, height=32, resize=rule)))
+    with TestClient(create_app(Settings(bundle=root, workers=1, runtime="onnxruntime"))) as client:
+        photo = draw_photo(COLOURS["red_rock"], size=(120, 60))
+        (line,) = client.post("/v1/locate?explain=true", files={"files": ("a.jpg", photo)}).json()["results"]
+    assert line["activation_map"]["box"] == line["runner_up_map"]["box"] == box

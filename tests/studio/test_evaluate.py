@@ -113,3 +113,14 @@ def test_a_bundle_needs_to_be_told_its_data(tmp_path: Path) -> None:
     (tmp_path / "bundle.json").write_text("{}")
     with pytest.raises(UsageError, match="does not know its data"):
         evaluate(tmp_path)
+
+
+def test_one_corruption_alone(run: Path) -> None:
+    heard: list[str] = []
+    rows = evaluate(run, split="validation", corruptions=("shift",), say=heard.append).details["robustness"]["rows"]
+    assert [(row["corruption"], row["amount"]) for row in rows] == [("shift", 1), ("shift", 2), ("shift", 4), ("shift", 8)]
+    assert len(heard) == 1 and heard[0].startswith("shift: 1 px ")
+    before = evaluate(run).looks or 0
+    with pytest.raises(UsageError, match=r"'shfit'.*shift, rotation"):
+        evaluate(run, corruptions=("shfit",))
+    assert evaluate(run).looks == before + 1, "a mistaken name is no look"

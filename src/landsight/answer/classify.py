@@ -136,6 +136,13 @@ def said(line: Mapping[str, Any]) -> Said:
     return Said(f"{line['label']}{values}", line["probability"], candidates[1:])
 
 
+def endings(manifest: Manifest) -> tuple[Ending, ...]:
+    """See answer.road.AnswerModule: the softmax of logits divided by the temperature. Raises: BundleError."""
+    temperature = _temperature(manifest)
+    divided = () if temperature == 1 else (Ending("logits", "Div", temperature),)
+    return (*divided, Ending("logits", "Softmax"))
+
+
 def subjects(answer: ClassAnswer, manifest: Manifest) -> list[Subject]:
     """See answer.road.AnswerModule: every label, also when the picture may show none of them."""
     return [Subject(i, manifest.labels[i], float(answer.probabilities[i])) for i in answer.order.tolist()]
@@ -149,13 +156,6 @@ def focus(outputs: Mapping[str, NDArray[np.float32]], what: int) -> NDArray[np.f
 def confidence(outputs: Mapping[str, NDArray[np.float32]], what: int, manifest: Manifest) -> NDArray[np.float32]:
     """See answer.road.AnswerModule: the calibrated share of label ``what``."""
     return softmax(outputs["logits"], _temperature(manifest))[:, what].astype(np.float32)
-
-
-def endings(manifest: Manifest) -> tuple[Ending, ...]:
-    """See answer.road.AnswerModule: the softmax of logits divided by the temperature. Raises: BundleError."""
-    temperature = _temperature(manifest)
-    divided = () if temperature == 1 else (Ending("logits", "Div", temperature),)
-    return (*divided, Ending("logits", "Softmax"))
 
 
 def record(answer: ClassAnswer, manifest: Manifest) -> Record:

@@ -29,15 +29,6 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What an explanation can be about: ``what`` as ``focus`` takes it, its name (of a classifier a label), and how sure the answer is of it."""
-
-    what: int
-    name: str
-    probability: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Ending:
     """One step that ``decode`` adds to an output of the network, as ONNX calls it: ``operator`` ("Div" by ``number``, "Softmax", "Sigmoid").
     Steps on the same output follow one another; the lens shows them."""
@@ -45,6 +36,15 @@ class Ending:
     output: str
     operator: str
     number: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an explanation can be about: ``what`` as ``focus`` takes it, its name (of a classifier a label), and how sure the answer is of it."""
+
+    what: int
+    name: str
+    probability: float | None = None
 
 
 class AnswerModule(Protocol):
@@ -74,6 +74,10 @@ class AnswerModule(Protocol):
         """A line with the outcome "answered" or "unknown" in words."""
         ...
 
+    def endings(self, manifest: Manifest) -> tuple[Ending, ...]:
+        """How ``decode`` makes probabilities of the network's outputs; empty where it makes none."""
+        ...
+
     def subjects(self, answer: Any, manifest: Manifest) -> list[Subject]:
         """Everything that one may ask "why" of in an answer, the likeliest first; empty when there is nothing."""
         ...
@@ -84,10 +88,6 @@ class AnswerModule(Protocol):
 
     def confidence(self, outputs: Mapping[str, NDArray[np.float32]], what: int, manifest: Manifest) -> NDArray[np.float32]:
         """(n,) in [0, 1]: how sure the answer to each picture is of ``what``, as ``subjects`` says it."""
-        ...
-
-    def endings(self, manifest: Manifest) -> tuple[Ending, ...]:
-        """How ``decode`` makes probabilities of the network's outputs; empty where it makes none."""
         ...
 
     def record(self, answer: Any, manifest: Manifest) -> Record:

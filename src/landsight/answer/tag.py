@@ -98,6 +98,11 @@ def said(line: Mapping[str, Any]) -> Said:
     return Said(", ".join(f"{c['label']} ({_percent(c['probability'])})" for c in line["labels"]), None, others)
 
 
+def endings(manifest: Manifest) -> tuple[Ending, ...]:
+    """See answer.road.AnswerModule: each label on its own."""
+    return (Ending("logits", "Sigmoid"),)
+
+
 def subjects(answer: TagAnswer, manifest: Manifest) -> list[Subject]:
     """See answer.road.AnswerModule: every label, told or not."""
     return [Subject(i, manifest.labels[i], float(answer.probabilities[i])) for i in answer.order.tolist()]
@@ -111,11 +116,6 @@ def focus(outputs: Mapping[str, NDArray[np.float32]], what: int) -> NDArray[np.f
 def confidence(outputs: Mapping[str, NDArray[np.float32]], what: int, manifest: Manifest) -> NDArray[np.float32]:
     """See answer.road.AnswerModule: the probability of label ``what``, asked on its own."""
     return logistic(outputs["logits"][:, what].astype(np.float64)).astype(np.float32)
-
-
-def endings(manifest: Manifest) -> tuple[Ending, ...]:
-    """See answer.road.AnswerModule: each label on its own."""
-    return (Ending("logits", "Sigmoid"),)
 
 
 def record(answer: TagAnswer, manifest: Manifest) -> Record:

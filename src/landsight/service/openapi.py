@@ -112,10 +112,10 @@ def _line() -> dict[str, Any]:
         },
         "activation_map": {"oneOf": [{"type": "null"}, reference("ActivationMap")], "description": "With ?explain=true."},
         "runner_up_map": {"oneOf": [{"type": "null"}, reference("ActivationMap")], "description": "With ?explain=true."},
-        "often_confused_with": {
-            "oneOf": [{"type": "null"}, {"type": "array", "items": reference("ConfusedWith")}],
-            "description": "With ?explain=true: what test photos of the likeliest place were taken for; null where the bundle does not know.",
-        },
+    }
+    asked["often_confused_with"] = {
+        "oneOf": [{"type": "null"}, {"type": "array", "items": reference("ConfusedWith")}],
+        "description": "With ?explain=true: what test photos of the likeliest place were taken for; null where the bundle does not know.",
     }
     reply = {
         "type": "object", "additionalProperties": False, "required": ["results"],

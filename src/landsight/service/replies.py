@@ -58,16 +58,6 @@ class Models(TypedDict):
     models: list[Model]
 
 
-ConfusedWith = TypedDict(
-    "ConfusedWith",
-    {
-        "class": str,
-        "name": str,
-        "count": Annotated[int, Field(ge=1, description="So many of them were taken for this place.")],
-        "of": Annotated[int, Field(ge=1, description="Test photos of the likeliest place.")],
-    },
-)
-
 ActivationMap = TypedDict(
     "ActivationMap",
     {
@@ -84,6 +74,17 @@ ActivationMap = TypedDict(
                 "height. [0, 0, 1, 1] unless the bundle crops (within that) or pads (beyond it).",
             ),
         ],
+    },
+)
+
+
+ConfusedWith = TypedDict(
+    "ConfusedWith",
+    {
+        "class": str,
+        "name": str,
+        "count": Annotated[int, Field(ge=1, description="So many test photos of the likeliest place were taken for this one ...")],
+        "of": Annotated[int, Field(ge=1, description="... of so many.")],
     },
 )
 

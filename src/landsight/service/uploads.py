@@ -71,6 +71,8 @@ async def unless_gone(request: Request, jobs: Future[T]) -> T:
         await asyncio.wait((jobs, gone), return_when=asyncio.FIRST_COMPLETED)
         if not jobs.done():
             jobs.cancel()
+            await asyncio.wait((jobs,))
+            _ = jobs.cancelled() or jobs.exception()  # seen, or asyncio would complain
             raise _cut_off()
         return jobs.result()
     finally:

@@ -12,6 +12,7 @@ from landsight.bundle.confused import Confused
 from landsight.bundle.load import MANIFEST_NAME, load, sha256_of
 from landsight.errors import DataError, UsageError
 from landsight.runtime.choose import make
+from landsight.studio.corruptions import CORRUPTIONS
 from landsight.studio.data.check import without
 from landsight.studio.data.readers import open_reader
 from landsight.studio.data.samples import Samples
@@ -44,15 +45,18 @@ def evaluate(
     precision: str = "fp32",
     robustness: bool = False,
     sample: int = 500,
+    corruptions: Sequence[str] = (),
     say: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """Measure a run folder (its checkpoint ``which``) or a bundle folder (in ``runtime``, None: its first, and ``precision``) on a part of a data folder.
 
     ``root``: the data folder; a run knows its own, a bundle needs it. ``out``: where predictions-SPLIT.csv, evaluation-SPLIT.json,
     evaluation-SPLIT.html and looks.json go; a run's own folder by default, nowhere for a bundle.
-    ``robustness``: also under corruptions, on at most ``sample`` of the pictures; ``say`` hears how it goes.
+    ``robustness``: also under corruptions, on at most ``sample`` of the pictures; ``say`` hears how it goes. ``corruptions``: under these alone.
     Raises: UsageError, DataError, BundleError.
     """
+    if unknown := [name for name in corruptions if name not in CORRUPTIONS]:
+        raise UsageError("bad_option", f"There is no corruption {unknown[0]!r}.", f"Known: {', '.join(CORRUPTIONS)}.")
     is_bundle = (source / MANIFEST_NAME).is_file()
     if is_bundle:
         if root is None:
@@ -73,8 +77,9 @@ def evaluate(
     sections, details = list(report.sections), dict(report.figures)
     if not is_bundle and root is None:
         details["weights"] = sha256_of(source / which / FILE)  # says later whether these figures are those of what is exported
-    if robustness and len(found.index):
-        shaken = shake(engine, samples, manifest, arrays, found, count=sample, say=say)
+    if (robustness or corruptions) and len(found.index):
+        names = tuple(corruptions) or tuple(CORRUPTIONS)
+        shaken = shake(engine, samples, manifest, arrays, found, count=sample, names=names, say=say)
         sections.append(section(shaken))
         details["robustness"] = shaken.figures()
     found = replace(found, details=details)

@@ -53,7 +53,8 @@ def export(
     ``places``: default: those of places.csv in the data folder, if there is one. ``photos``: files that the bundle may carry, for its
     stored answers (default: four drawn pictures). ``calibration_pictures``: for INT8, if ``int8_wanted`` (default: the recipe says;
     pictures drawn from the training part, never from another); INT8 is kept only if studio.int8 finds it worth having. ``calibration``,
-    ``trace_wanted``: see studio.trace_file (default: the recipe says). ``decision``, ``arrays``: what answer.calibration applies (default of the first: what the checkpoint says of itself). ``preparation``: how
+    ``trace_wanted``: see studio.trace_file (default: the recipe says).
+    ``decision``, ``arrays``: what answer.calibration applies (default of the first: what the checkpoint says of itself). ``preparation``: how
     pictures are prepared, if not as the recipe's ``input``. What ``evaluate`` found this checkpoint to take for what on the test part goes along.
     Raises: VerificationError when the bundle does not answer as the trained network; nothing is left then. PlacesError.
     """

@@ -38,6 +38,24 @@ def test_the_same_plot_is_the_same_file() -> None:
     assert png(curve) == png(curve)
 
 
+def test_powers_of_ten_beside_an_axis_are_text() -> None:
+    kept: list[Figure] = []
+
+    def logarithmic(figure: Figure, look: Look) -> None:
+        kept.append(figure)
+        wide, narrow = figure.subplots(1, 2)
+        wide.plot([1e-5, 1e-2], [1, 2])
+        narrow.plot([1e-3, 3e-3], [1, 2])
+        for axes in (wide, narrow):
+            axes.set_xscale("log")
+
+    png(logarithmic)
+    wide, narrow = ([t.get_text().replace("\N{MINUS SIGN}", "-") for t in axes.get_xticklabels(which="both")] for axes in kept[0].axes)
+    assert {"1e-05", "1e-03"} <= set(wide)
+    assert {"1e-03", "2e-03"} <= set(narrow), "less than a decade needs labels in between"
+    assert not any("$" in text for text in wide + narrow)
+
+
 def test_thumbnails(tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     Image.fromarray(np.full((300, 600, 3), 90, np.uint8)).save(picture)

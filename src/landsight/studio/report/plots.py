@@ -21,6 +21,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, LogFormatterMathtext
 
 from landsight.studio.report.page import Plot
 
@@ -91,7 +92,16 @@ def png(draw: Draw, *, size: tuple[float, float] = (7.2, 3.8), look: Look = LIGH
         figure = Figure(figsize=size, dpi=dpi)
         FigureCanvasAgg(figure)
         draw(figure, look)
+        _plain_logarithms(figure)
         return png_of(figure)
+
+
+def _plain_logarithms(figure: Figure) -> None:
+    """1e-03 beside a logarithmic axis: matplotlib writes powers of ten as formulas, which are not parsed here."""
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+            axis.set_major_formatter(LogFormatter())
+            axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
 
 
 def png_of(figure: Figure) -> bytes:
