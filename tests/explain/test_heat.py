@@ -8,7 +8,7 @@ from PIL import Image
 
 from landsight.explain.colours import bar, laid_over, ramp
 from landsight.explain.heat import enlarged, on_photo, positive
-from landsight.photo.prepare import Preparation, prepare
+from landsight.photo.prepare import Preparation, prepare, seen_part
 
 
 def test_positive_keeps_what_speaks_for_it() -> None:
@@ -31,7 +31,7 @@ def test_a_map_comes_back_to_where_the_picture_was(rule: str, size: tuple[int, i
     smooth = 127 + 100 * np.sin(x / width * 5 + 1) * np.cos(y / height * 4)
     photo = np.repeat(smooth.round().astype(np.uint8)[:, :, None], 3, axis=2)
     p = Preparation(width=64, height=48, resize=rule, filter="bilinear")
-    back = on_photo(prepare(photo, p)[:, :, 0], p, width, height)
+    back = on_photo(prepare(photo, p)[:, :, 0], seen_part(p, size), width, height)
     seen = ~np.isnan(back)
     assert back.shape == (height, width)
     assert seen.mean() == 1 if rule != "crop" else 0.3 < seen.mean() <= 1
@@ -40,9 +40,8 @@ def test_a_map_comes_back_to_where_the_picture_was(rule: str, size: tuple[int, i
     assert np.abs(back - photo[:, :, 0])[inner].max() < 9
 
 
-def test_which_part_is_seen() -> None:
-    p = Preparation(width=100, height=100, resize="crop")
-    left = on_photo(np.ones((7, 7)), p, 300, 100)
+def test_what_was_not_looked_at_is_no_number() -> None:
+    left = on_photo(np.ones((7, 7)), seen_part(Preparation(width=100, height=100, resize="crop"), (300, 100)), 300, 100)
     assert np.isnan(left[:, :100]).all()
     assert (left[:, 100:200] == 1).all()
 

@@ -18,7 +18,6 @@ PHOTOS = [jpeg(64, 48, seed=seed) for seed in range(3)]
 #: Bytes of a picture as the network of bundle_factory takes it.
 PICTURE = 32 * 32 * 3
 
-schemathesis.openapi.format("binary", st.sampled_from(PHOTOS))
 schemathesis.openapi.format("photo-base64", st.sampled_from([base64.b64encode(photo).decode() for photo in PHOTOS]))
 # Without this, files of all kinds: archives among them, which no schema can forbid and the service refuses.
 schemathesis.openapi.format("binary", st.sampled_from([Binary(photo) for photo in PHOTOS]))

@@ -12,10 +12,10 @@ from landsight.answer.road import answer_module
 from landsight.errors import UsageError
 from landsight.explain.activation_map import WEIGHTS, contributions
 from landsight.explain.heat import enlarged, positive
-from landsight.explain.source import explained
+from landsight.explain.source import METHODS, explained
 from landsight.photo.prepare import Preparation, normalise
 from landsight.studio.engine import Trained, manifest_of, open_run
-from landsight.studio.explain import Field, GradCam, Pass, around_its_middle, grad_cam, of_run, of_trained
+from landsight.studio.explain import Field, GradCam, Pass, around_its_middle, grad_cam, hires_cam, of_run, of_trained
 from landsight.studio.nets import table
 from landsight.studio.recipe import Recipe, from_dict
 from landsight.studio.resolve import resolve
@@ -106,9 +106,21 @@ def test_grad_cam_is_the_class_activation_map_where_the_head_is_linear_in_the_me
     for what in range(3):
         signed, _ = grad_cam(passed, what)
         expected = contributions(feature_map, source.arrays[WEIGHTS][what]) / signed.size
+        assert hires_cam(passed, what)[0] == pytest.approx(expected, abs=float(2e-3 * np.abs(expected).max()))
         assert signed == pytest.approx(expected, abs=float(2e-3 * np.abs(expected).max()))
     activation = source.explainer("activation").maps(noise(trained), [1])[0]
     assert positive(activation) == pytest.approx(positive(grad_cam(passed, 1)[0]), abs=5e-3)
+
+
+def test_where_a_map_is_laid_flat_what_its_places_add_is_the_answer() -> None:
+    """Draelos and Carin: activation times gradient re-adds to the logit less its bias when all that follows is linear. Grad-CAM's map does not."""
+    trained = untrained("cnn", side=32)
+    batch = normalise(noise(trained)[None], trained.recipe.input)
+    passed, bias = Pass(trained.net, trained.task, batch), trained.net.head.bias.detach().numpy()
+    logits = trained.engine().run(batch, ("logits",))["logits"][0]
+    for what in range(3):
+        assert hires_cam(passed, what)[0].sum() == pytest.approx(logits[what] - bias[what], rel=1e-3)
+        assert abs(grad_cam(passed, what)[0].sum() - (logits[what] - bias[what])) > 0.05 * abs(logits[what])
 
 
 def test_an_mlp_has_no_map_and_the_error_names_what_works(squares: Path) -> None:
@@ -117,7 +129,7 @@ def test_an_mlp_has_no_map_and_the_error_names_what_works(squares: Path) -> None
     with pytest.raises(UsageError, match=r"every unit sees the whole picture.*--method occlusion"):
         source.explainer("gradcam")
     assert source.explainer().method == "occlusion"
-    assert of_trained(untrained("cnn", side=32)).explainer().method == "gradcam"  # laid flat: no class-activation map
+    assert of_trained(untrained("cnn", side=32)).explainer().method == "hirescam"  # laid flat: no class-activation map
     assert of_run(squares).explainer().method == "activation"
 
 
@@ -168,7 +180,7 @@ def test_maps_of_every_method_lie_on_the_square(squares: Path) -> None:
     """
     source = of_run(squares)
     shares: dict[str, list[float]] = {}
-    for method in ("activation", "gradcam", "occlusion", "field"):
+    for method in METHODS:
         explainer = source.explainer(method)
         for name in COLOURS:
             for number in range(4):
@@ -180,7 +192,7 @@ def test_maps_of_every_method_lie_on_the_square(squares: Path) -> None:
     means = {method: round(float(np.mean(values)), 3) for method, values in shares.items()}
     assert means.pop("field") > 0.32
     assert min(means.values()) > 0.6, means
-    assert means["activation"] == pytest.approx(means["gradcam"], abs=0.01)
+    assert means["activation"] == pytest.approx(means["gradcam"], abs=0.01) == pytest.approx(means["hirescam"], abs=0.01)
 
 
 def test_a_field_says_how_large_it_is(squares: Path) -> None:
@@ -203,7 +215,7 @@ def test_grey_pictures_of_one_channel(tmp_path: Path) -> None:
     task = resolve(TASKS, "classify", "task").from_state(recipe, state)
     source = of_trained(Trained(recipe, task, table.build(recipe.net, 2, p).eval(), {}))
     grey = np.random.default_rng(0).integers(0, 255, (12, 16, 1)).astype(np.uint8)
-    for method in ("activation", "gradcam", "occlusion", "field"):
+    for method in METHODS:
         assert source.explainer(method).maps(grey, [0]).ndim == 3
 
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 #: What is written into the folder of --out beside one picture a photo.
 PAGE_NAME: Final = "explained.html"
-_GRADIENTS: Final = ("gradcam", "field")
+_GRADIENTS: Final = ("hirescam", "gradcam", "field")
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="[RUN|BUNDLE] PHOTOS...", type=click.Path(path_type=Path))
 @click.option("--what", default=None, metavar="CLASS", help="Explain this class first, beside the likeliest. Default: the likeliest and the runner-up.")  # fmt: skip
-@click.option("--method", type=click.Choice(["activation", "gradcam", "occlusion", "field"]), default=None, help="Default: activation where the network allows it, else gradcam for a run, else occlusion.")  # fmt: skip
+@click.option("--method", type=click.Choice(["activation", "hirescam", "gradcam", "occlusion", "field"]), default=None, help="Default: activation where the network allows it, else hirescam for a run, else occlusion.")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR", help="Where pictures and the page go. Default: explained/ here; with --sanity the run.")  # fmt: skip
 @click.option("-f", "--format", "format_", type=click.Choice(["table", "jsonl"]), default="table", show_default=True, help="table is for people, jsonl for programs, with the maps as numbers.")  # fmt: skip
 @click.option("--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Of a run: the best checkpoint or the last.")  # fmt: skip

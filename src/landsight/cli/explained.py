@@ -26,6 +26,7 @@ from landsight.explain.page import Entry, Figure, article, foot, head
 from landsight.explain.panel import panel
 from landsight.explain.source import Explained, Reason, explained
 from landsight.explain.words import confused_words, percent
+from landsight.photo.prepare import seen_part
 from landsight.runtime.stream import Pool
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Explaining:
             return Answered(line)
         found = explained(self._source, self._explainer, item.prepared, what=self._what)
         line = self._line(item, self._module.to_json(found.answer, manifest, top_k=2), [self._reason(r) for r in found.reasons], None)
-        line["picture"] = self._draw(item.name, item.thumbnail, found, self._module.said(line).text)
+        line["picture"] = self._draw(item, found, self._module.said(line).text)
         return Answered(clean(line))
 
     def _line(self, item: Item, values: Mapping[str, Any], reasons: list[dict[str, Any]], picture: str | None) -> dict[str, Any]:
@@ -132,21 +133,21 @@ class Explaining:
             else [{"class": t.label, "name": self._source.shown_name(t.label), "count": t.count, "of": t.of} for t in confused],
         }  # fmt: skip
 
-    def _draw(self, name: str, thumbnail: bytes, found: Explained, said: str) -> str:
+    def _draw(self, item: Item, found: Explained, said: str) -> str:
         """The picture's path; and an article of the page."""
-        with Image.open(io.BytesIO(thumbnail)) as opened:
+        with Image.open(io.BytesIO(item.thumbnail or b"")) as opened:
             photo = opened.convert("RGB")
-        reasons = found.reasons
+        reasons, box = found.reasons, seen_part(self._source.manifest.input, item.size_px or photo.size)
         if reasons and said == reasons[0].subject.name:
             said = reasons[0].shown_name
-        heats = [laid_over(photo, on_photo(r.grid, self._source.manifest.input, *photo.size)) for r in reasons]
+        heats = [laid_over(photo, on_photo(r.grid, box, *photo.size)) for r in reasons]
         names, sure = [r.shown_name for r in reasons], [self._sure(r) for r in reasons]
-        path = self._folder / self._own_name(name)
-        _write_new(path, panel([photo, *heats], ["photo", *names], [f"answer: {said}", *sure], self._explainer.about, name))
+        path = self._folder / self._own_name(item.name)
+        _write_new(path, panel([photo, *heats], ["photo", *names], [f"answer: {said}", *sure], self._explainer.about, item.name))
         self.pictures += 1
         confused = [confused_words(r.confused, self._source.shown_name) for r in reasons]
         figures = [Figure(h, n, [s, *filter(None, (c,))]) for h, n, s, c in zip(heats, names, sure, confused, strict=True)]
-        self._write(Entry(name, said, [Figure(photo, "photo"), *figures]))
+        self._write(Entry(item.name, said, [Figure(photo, "photo"), *figures]))
         return str(path)
 
     def _sure(self, reason: Reason) -> str:

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from landsight.photo.prepare import Preparation, seen_part
-
 Map = NDArray[np.float32]
 
 
@@ -27,15 +25,16 @@ def enlarged(grid: NDArray[Any], height: int, width: int) -> Map:
     return np.asarray(Image.fromarray(np.asarray(grid, np.float32)).resize((width, height), Image.Resampling.BILINEAR), np.float32)
 
 
-def on_photo(grid: NDArray[Any], preparation: Preparation, width: int, height: int) -> Map:
-    """Shape: (h, w) over the prepared picture -> (height, width) over the upright photo; NaN where the network did not look."""
-    left, top, right, bottom = (
-        share * side for share, side in zip(seen_part(preparation, (width, height)), (width, height) * 2, strict=True)
-    )
+def on_photo(grid: NDArray[Any], box: tuple[float, float, float, float], width: int, height: int) -> Map:
+    """Shape: (h, w) over the prepared picture -> (height, width) over the upright photo, in any size; NaN where the network did not look.
+
+    ``box``: which part of the photo the prepared picture holds, from photo.prepare.seen_part.
+    """
+    left, top, right, bottom = box
     rows, columns = grid.shape
     # Middles of the photo's pixels in cells of the map; -0.5 is the left or upper edge of the first cell.
-    x = (np.arange(width) + 0.5 - left) / (right - left) * columns - 0.5
-    y = (np.arange(height) + 0.5 - top) / (bottom - top) * rows - 0.5
+    x = ((np.arange(width) + 0.5) / width - left) / (right - left) * columns - 0.5
+    y = ((np.arange(height) + 0.5) / height - top) / (bottom - top) * rows - 0.5
     spread: Map = (_between(rows, y) @ np.asarray(grid, np.float64) @ _between(columns, x).T).astype(np.float32)
     spread[(y < -0.5) | (y > rows - 0.5)] = np.nan
     spread[:, (x < -0.5) | (x > columns - 0.5)] = np.nan

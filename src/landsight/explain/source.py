@@ -25,8 +25,8 @@ from landsight.runtime.choose import pick
 from landsight.runtime.engine import Engine
 
 #: Every method, the one to try first first; and those that need the gradients of a network of torch, which a bundle does not have.
-METHODS = ("activation", "gradcam", "occlusion", "field")
-GRADIENTS = ("gradcam", "field")
+METHODS = ("activation", "hirescam", "gradcam", "occlusion", "field")
+GRADIENTS = ("hirescam", "gradcam", "field")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Explanations that need gradients: Grad-CAM and the effective receptive field of an answer, for any task, through ``Task.focus``.
+"""Explanations that need gradients: HiResCAM, Grad-CAM and the effective receptive field of an answer, for any task, through ``Task.focus``.
 
-Where Grad-CAM looks is found, not asked for: the last layer whose output is still a map, and on which the focus depends. It is found by
+Where the first two look is found, not asked for: the last layer whose output is still a map, and on which the focus depends. It is found by
 listening to what the network does, so that it may be a join of branches, which is no module of its own.
 """
 
@@ -165,10 +165,23 @@ def grad_cam(passed: Pass, what: int) -> tuple[NDArray[np.float32], str]:
     return (weights * looked.output).sum(1)[0].detach().numpy(), looked.name
 
 
+def hires_cam(passed: Pass, what: int) -> tuple[NDArray[np.float32], str]:
+    """What each place of the last map adds to the focus on ``what``: activation times gradient there, summed over channels.
+
+    Returns the map (h, w) with signs, in units of the focus, and the layer. Where everything after that layer is linear, the map's sum is
+    the focus less its bias, also where each place has weights of its own because the map is laid flat; there Grad-CAM, which averages the
+    gradient over all places, is no better than chance (benchmarks/results/explain_sanity.json). Where the answer is linear in the mean of
+    the map, the two are the same. Source: Draelos and Carin 2020, "Use HiResCAM instead of Grad-CAM" (arXiv 2011.08891).
+    """
+    looked, gradient = passed.target(what)
+    return (gradient * looked.output).sum(1)[0].detach().numpy(), looked.name
+
+
 class GradCam:
     """An Explainer for a network of torch. Raises: UsageError no_map for one without a map, such as an mlp."""
 
-    method = "gradcam"
+    method, _title = "gradcam", "Grad-CAM"
+    _cam = staticmethod(grad_cam)
 
     def __init__(self, net: nn.Module, task: Task, preparation: Preparation) -> None:
         self._net, self._task, self._preparation = detached(net), task, preparation
@@ -177,18 +190,25 @@ class GradCam:
     @property
     def about(self) -> str:
         """See Explainer."""
-        return f"Bright: this place raises the answer, by Grad-CAM on the layer {self.layer}."
+        return f"Bright: this place raises the answer, by {self._title} on the layer {self.layer}."
 
     def maps(self, prepared_hwc_u8: ImageU8, whats: Sequence[int]) -> NDArray[np.float32]:
         """See Explainer. Cost: one run, and for each of ``whats`` the way back to the layer."""
         passed = Pass(self._net, self._task, normalise(prepared_hwc_u8[None], self._preparation))
-        found = [grad_cam(passed, what) for what in whats]
+        found = [self._cam(passed, what) for what in whats]
         self.layer = found[0][1]
         return np.stack([signed for signed, _ in found])
 
     def remark(self, signed: NDArray[np.float32]) -> str:
         """See Explainer: nothing."""
         return ""
+
+
+class HiResCam(GradCam):
+    """The same with hires_cam."""
+
+    method, _title = "hirescam", "HiResCAM"
+    _cam = staticmethod(hires_cam)
 
 
 class Field:
@@ -238,6 +258,7 @@ def of_trained(trained: Trained, confused: Confused | None = None) -> Source:
     manifest = replace(trained.manifest(), outputs={name: ["n", *array.shape[1:]] for name, array in shapes.items()})
     arrays = head_arrays(trained)
     gradients: dict[str, Callable[[], Explainer]] = {
+        "hirescam": lambda: HiResCam(trained.net, trained.task, p),
         "gradcam": lambda: GradCam(trained.net, trained.task, p), "field": lambda: Field(trained.net, trained.task, p)
     }  # fmt: skip
     methods = {**light_methods(engine, manifest, arrays), **gradients}

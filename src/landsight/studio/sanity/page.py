@@ -139,10 +139,10 @@ def _draw_deletion(axes, look: Look, found: Sanity) -> None:  # type: ignore[no-
         )
     axes.axhline(100 * d.before, color=look.soft, linestyle="--", linewidth=1)
     axes.set_xticks(places, list(_LABELS.values()))
-    axes.set(ylabel="confidence left (%)", ylim=(0, 105))
+    axes.set(ylabel="confidence left (%)", ylim=(0, 122), yticks=range(0, 101, 20))
     axes.grid(False, axis="x")
     axes.set_title(f"{percent(d.share, 0)} of the picture hidden")
-    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", facecolor=look.ground)
+    axes.legend(loc="upper right", ncols=2)
 
 
 def _draw_random(axes, look: Look, found: Sanity) -> None:  # type: ignore[no-untyped-def]
@@ -160,4 +160,4 @@ def _draw_random(axes, look: Look, found: Sanity) -> None:  # type: ignore[no-un
 
 
 def _between(low: float, high: float) -> str:
-    return f"{low:+.2f} to {high:+.2f}"
+    return f"{low:+.2f} to {high:+.2f}".replace("-", "−")
