@@ -23,10 +23,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
-from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from landsight.explain.kernels import KERNELS, convolve
 from landsight.studio import describe_report
 from landsight.studio.data.digits import enlarged
 from landsight.studio.describe_source import open_subject
@@ -40,7 +40,6 @@ LOOK = Look(
 )
 #: Below, none and above; with little in between, so that the sign is seen.
 SIGNED = LinearSegmentedColormap.from_list("signed", [ORANGE, "#f3f1ee", BLUE])
-SOBEL = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
 DPI = 150
 
 #: The two ways of the chapter on transfer learning, and how many pictures of each class they get.
@@ -117,7 +116,7 @@ def flattening(figure: Figure, _: Path) -> None:
 def convolution(figure: Figure, _: Path) -> None:
     axes = canvas(figure, 40, 9)
     patch = np.array([[140, 120, 120], [225, 220, 205], [255, 250, 230]])
-    laplace = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    laplace = KERNELS["laplacian"].astype(int)
     top, cell = 7.2, 1.7
     left = 0.2
     for name, values, most, least, colours, after in (
@@ -127,9 +126,9 @@ def convolution(figure: Figure, _: Path) -> None:
         right, middle = grid(axes, values, left, top, most=most, least=least, colours=colours, cell=cell)
         note(axes, right + 0.65, middle, after, ha="center", fontsize=15)
         left = right + 1.3
-    note(axes, 0.2, 1.1, f"sum: 120 + 225 − 880 + 205 + 250 = {(patch * laplace).sum()}".replace("-", "−"), color=BLUE, weight="bold")
+    note(axes, 0.2, 1.1, f"sum: 880 − 120 − 225 − 205 − 250 = {(patch * laplace).sum()}", color=BLUE, weight="bold")
     digit = np.asarray(enlarged(load_digits().images[5]), float)
-    maps = [digit, *(np.einsum("ijkl,kl->ij", sliding_window_view(digit, (3, 3)), k) for k in (SOBEL, SOBEL.T))]
+    maps = [digit, *(convolve(digit, KERNELS[f"sobel_{way}"], edges="crop") for way in ("horizontal", "vertical"))]
     for place, (image, name) in enumerate(zip(maps, ("a digit", "Sobel: across", "Sobel: down"), strict=True)):
         x, side = 20.6 + 6.6 * place, 6.0
         limit = np.abs(image).max()
@@ -263,7 +262,7 @@ def _few(folder: Path, name: str, how: list[str], each: int) -> dict[str, float]
     if not found.is_file():
         settings = [word for setting in (f"data.most={10 * each}", "train.early_stop=0", *how) for word in ("--set", setting)]
         landsight = [sys.executable, "-m", "landsight"]
-        subprocess.run([*landsight, "train", "digits", "--out", run, "--only-train", "--epochs", "60", *settings], cwd=folder, check=True)
+        subprocess.run([*landsight, "train", "halves", "--out", run, "--only-train", "--epochs", "60", *settings], cwd=folder, check=True)
         subprocess.run([*landsight, "evaluate", run], cwd=folder, check=True)
     measured: dict[str, float] = json.loads(found.read_text(encoding="utf-8"))["metrics"]["top1"]
     return measured
