@@ -4,7 +4,9 @@
 
 1. world.toml, then world_finish.toml: the tuned network. ``--tuned model.onnx`` takes it out of an exported model instead.
 2. Joined with a network that was never tuned (landsight.studio.join): the run RUN_joined.
-3. What tells known from unknown; export; figures.
+3. What tells known from unknown; export; figures, and what is taken for what.
+
+``--confused`` makes nothing anew: it measures again what the bundle at --out takes for what, and seals it with that file alone.
 
 An interrupted run goes on when the same command is given again. Everything that is chosen is chosen on training and validation pictures
 and on photos of other things; the test parts are looked at once, at the end, and each look is counted in RUN_joined/looks.json.
@@ -27,6 +29,7 @@ from numpy.typing import NDArray
 from landsight.answer.calibration import softmax
 from landsight.answer.classify import WANTS
 from landsight.bundle.card import render_card
+from landsight.bundle.confused import CONFUSED_NAME, Confused
 from landsight.bundle.load import Bundle, load, sha256_of
 from landsight.bundle.manifest import Metric
 from landsight.bundle.placed import PLACES_NAME, placed
@@ -42,12 +45,13 @@ from landsight.studio.data.check import check, has_kind
 from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.decision import Decision, Looks, Scenes, fit, fit_temperature
 from landsight.studio.engine import RoundedEngine, open_run
-from landsight.studio.evaluate import evaluate
+from landsight.studio.evaluate import Evaluation, count_look, evaluate, evaluate_engine, read_part
 from landsight.studio.export import export
 from landsight.studio.nets.efficientnet_lite import package_weights
 from landsight.studio.nets.imagenet_scenes import PLACES
 from landsight.studio.nets.read_onnx import read_efficientnet_lite
-from landsight.studio.recipe import Recipe
+from landsight.studio.per_class import confusion
+from landsight.studio.recipe import DataRecipe, Recipe
 from landsight.studio.tasks.classify import Classify
 from landsight.studio.train.checkpoint import Checkpoint, save_checkpoint
 from landsight.studio.train.run import train
@@ -59,6 +63,8 @@ PARTS = {
     "test_small": "landmarks/test_small: 34 places known from 96 px pictures",
     "fullsize": "landmarks/fullsize: people's ordinary photos, mostly of those 34 places",
 }
+#: Parts that tell what is taken for what: between them they have photos of every place, and of none twice.
+CONFUSED_PARTS = ("test", "test_small")
 #: Photos of other things, and which of these show places (street fronts of no fame).
 OTHERS = ("coco", "flowers", "architecture")
 PLACES_AMONG_OTHERS = frozenset({"architecture"})
@@ -94,9 +100,13 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/world"))
     parser.add_argument("--out", type=Path, default=HERE.parent / "src/landsight/bundle/world")
     parser.add_argument("--photos", type=Path, nargs="*", default=[], help="pictures that the bundle may carry; default: drawn ones")
+    parser.add_argument("--confused", action="store_true", help="only add to the bundle at --out what it takes for what")
     parser.add_argument("--tuned", type=Path, help="a model.onnx with the tuned network, instead of training one")
     options = parser.parse_args()
     data = Path(os.environ.get("LANDSIGHT_DATA") or sys.exit("set LANDSIGHT_DATA (docs/data.md)"))
+    if options.confused:
+        print(f"{options.out}: {confused_again(load(options.out), data).bundle_hash}")
+        return
     finish, joined = (options.run.with_name(f"{options.run.name}_{name}") for name in ("finish", "joined"))
     os.environ["LANDSIGHT_START"] = str(options.run)
     shared_cache = f"data.cache={json.dumps(str(options.run / 'cache'))}"
@@ -306,12 +316,38 @@ def _losses(bundle: Bundle, run: Path) -> dict[str, float]:
 def _measured(bundle: Bundle, run: Path, data: Path) -> Bundle:
     """Write the figures of all test parts into manifest and card."""
     metrics: dict[str, Metric] = {}
+    evaluations: dict[str, Evaluation] = {}
     for part, words in PARTS.items():
         found = evaluate(bundle.root, split=part, root=str(data / "landmarks"), out=run)
+        evaluations[part] = found
         metrics |= {f"{part} {name}": replace(metric, what=f"{metric.what}; {words}") for name, metric in found.metrics.items()}
         print(part, {name: asdict(m)["value"] for name, m in found.metrics.items()}, f"look {found.looks}")
-    manifest = replace(bundle.manifest, metrics=metrics)
-    (bundle.root / "card.md").write_text(render_card(manifest), encoding="utf-8")
+    return with_confused(seal(bundle.root, replace(bundle.manifest, metrics=metrics)), evaluations, data)
+
+
+def confused_again(bundle: Bundle, data: Path) -> Bundle:
+    """Looks at the test parts, which is counted where the benchmarks count theirs. The network and its answers stay what they are."""
+    engine, found = make(bundle, "onnxruntime", "fp32"), {}
+    for part in CONFUSED_PARTS:
+        count_look(HERE.parent / "benchmarks" / "results", part, f"{bundle.bundle_hash[:12]} what is taken for what")
+        samples = read_part(DataRecipe(root=str(data / "landmarks")), part, bundle.manifest.labels)
+        found[part] = evaluate_engine(engine, samples, bundle.manifest, bundle.arrays)
+        top1 = found[part].metrics["top1"].value
+        print(f"{part}: top-1 {top1:.4f}, published {bundle.manifest.metrics[f'{part} top1'].value:.4f}")
+    return with_confused(bundle, found, data)
+
+
+def with_confused(bundle: Bundle, found: dict[str, Evaluation], data: Path) -> Bundle:
+    """The bundle sealed again, with counts of what was taken for what; the card says how many files there are."""
+    labels, manifest = bundle.manifest.labels, bundle.manifest
+    table = np.zeros((len(labels), len(labels)), np.int64)
+    for part in CONFUSED_PARTS:
+        samples = read_part(DataRecipe(root=str(data / "landmarks")), part, labels)
+        truths = np.array([samples.items[int(i)].truth for i in found[part].index])
+        table += confusion(truths, np.array([a.order[0] for a in found[part].answers]), len(labels))
+    confused = Confused.of_table(labels, table.tolist(), " and ".join(f"landmarks/{part}" for part in CONFUSED_PARTS))
+    (bundle.root / CONFUSED_NAME).write_text(confused.to_json(), encoding="utf-8")
+    (bundle.root / "card.md").write_text(render_card(seal(bundle.root, manifest).manifest), encoding="utf-8")
     return seal(bundle.root, manifest)
 
 

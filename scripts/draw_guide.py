@@ -27,9 +27,14 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from landsight.explain.kernels import KERNELS, convolve
+from landsight.explain.source import explained, of_bundle
+from landsight.runtime.stream import Pool
 from landsight.studio import describe_report
+from landsight.studio import recipe as recipes
 from landsight.studio.data.digits import enlarged
+from landsight.studio.data.views import view
 from landsight.studio.describe_source import open_subject
+from landsight.studio.random import generator
 from landsight.studio.report.plots import Look, png
 from landsight.studio.train import find_rate
 
@@ -241,6 +246,40 @@ def blocks(figure: Figure, _: Path) -> None:
     note(axes, 0.6, 9.8, "one block: convolution 3 x 3, batch norm, pooling 2, ReLU")
 
 
+def inside(figure: Figure, folder: Path) -> None:
+    """Occlusion of the network of the chapters, as landsight explain makes it: what hides the answer, and what hides the next one."""
+    names = ("8/0008.png", "7/0007.png", "5/0005.png")
+    source = of_bundle(folder / "runs" / "digits")
+    explainer = source.explainer("occlusion")
+    panels = figure.subplots(1, 9, width_ratios=[1, 1, 1.25] * 3)
+    with Pool(source.manifest.input) as pool:
+        for number, item in enumerate(pool.map([folder / "digits" / name for name in names])):
+            found = explained(source, explainer, item.prepared)
+            digit = np.asarray(Image.open(folder / "digits" / names[number]))
+            shown = [
+                (digit, f"a {names[number][0]}"),
+                *((r.grid, f"{r.shown_name}: {r.subject.probability:.0%}") for r in found.reasons[:2]),
+            ]
+            for panel, (image, title) in zip(panels[3 * number :], shown, strict=False):
+                panel.imshow(digit, cmap="gray", extent=(0, 1, 0, 1))
+                if image is not digit:
+                    panel.imshow(np.asarray(image), cmap="inferno", extent=(0, 1, 0, 1), alpha=0.75, interpolation="bilinear")
+                panel.set_title(title)
+                panel.axis("off")
+
+
+def views(figure: Figure, folder: Path) -> None:
+    """The first digits of runs/moved, as the loader gives them in three epochs."""
+    recipe = recipes.load(folder / "runs" / "moved" / "recipe.toml")
+    panels = figure.subplots(3, 10)
+    for column, digit in enumerate(range(10)):
+        pixels = np.asarray(Image.open(sorted((folder / "digits" / str(digit)).iterdir())[0]))
+        for row in range(3):
+            image, _ = view(pixels[:, :, None], True, len(pixels), recipe.views, generator(0, "view", row, digit), like=recipe.input)
+            panels[row, column].imshow(np.asarray(image).squeeze(), cmap="gray", vmin=0, vmax=255)
+            panels[row, column].axis("off")
+
+
 def transfer(figure: Figure, folder: Path) -> None:
     """The commands of the chapter with 5 to 80 pictures a class, each measured on the test part; minutes of training when none is there yet."""
     axes = figure.subplots()
@@ -260,7 +299,11 @@ def _few(folder: Path, name: str, how: list[str], each: int) -> dict[str, float]
     run = folder / "runs" / f"few-{name.rsplit(maxsplit=1)[-1]}-{each}"
     found = run / "evaluation-test.json"
     if not found.is_file():
-        settings = [word for setting in (f"data.most={10 * each}", "train.early_stop=0", *how) for word in ("--set", setting)]
+        settings = [
+            word
+            for setting in (f"data.most={10 * each}", "train.early_stop=0", "train.evaluate_every=0", "train.batch=16", *how)
+            for word in ("--set", setting)
+        ]
         landsight = [sys.executable, "-m", "landsight"]
         subprocess.run([*landsight, "train", "halves", "--out", run, "--only-train", "--epochs", "60", *settings], cwd=folder, check=True)
         subprocess.run([*landsight, "evaluate", run], cwd=folder, check=True)
@@ -296,7 +339,7 @@ Draw = Callable[[Figure, Path], None]
 #: Name -> what draws it, and its size in inches.
 DRAWN: dict[str, tuple[Draw, tuple[float, float]]] = {
     "flattening": (flattening, (8.6, 3.1)), "convolution": (convolution, (8.6, 2.0)), "padding": (padding, (8.0, 2.0)),
-    "pooling": (pooling, (6.6, 1.9)), "receptive": (receptive, (8.0, 2.6)), "effective": (effective, (6.4, 3.9)), "blocks": (blocks, (7.6, 2.6)), "transfer": (transfer, (6.4, 3.2)),
+    "pooling": (pooling, (6.6, 1.9)), "receptive": (receptive, (8.0, 2.6)), "effective": (effective, (6.4, 3.9)), "blocks": (blocks, (7.6, 2.6)), "views": (views, (7.6, 2.4)), "inside": (inside, (8.6, 1.5)), "transfer": (transfer, (6.4, 3.2)),
     "rate": (rate, (6.4, 3.0)), "shipping": (shipping, (8.0, 1.9)),
 }  # fmt: skip
 

@@ -53,6 +53,9 @@ def test_why(page: Page) -> None:
     button.focus()
     page.keyboard.press("Enter")
     expect(canvas).to_have_class("on")
+    shapes = page.evaluate("(c => { const i = c.closest('.picture').querySelector('img'); return [c.width, c.height, i.naturalWidth, i.naturalHeight]; })(document.querySelector('.heat canvas'))")  # fmt: skip
+    assert shapes[:2] == shapes[2:], "the map is fitted into the card as the photo is"
+    assert canvas.bounding_box() == page.locator(".picture img").bounding_box()
     first = page.locator(".caption").inner_text()
     assert first.startswith("what speaks for ")
     page.keyboard.press("Enter")

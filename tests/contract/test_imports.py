@@ -68,6 +68,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, lis
         "locate": ["locate", "--bundle", str(bundle), str(photo)],
         "sidecar": ["locate", "--bundle", str(bundle), "--write-sidecar", "-f", "csv", str(photo)],
         "predict": ["predict", str(bundle), "-f", "json", str(photo)],
+        "explain": ["explain", str(bundle), str(photo), "--out", str(folder / "explained")],
         "doctor": ["doctor", "--bundle", str(bundle)],
         "show": ["bundle", "show", str(bundle)],
         "train": ["train", str(folder)],
@@ -90,7 +91,7 @@ def test_help_loads_click_alone(report: dict) -> None:
     assert set(report["help"][1]) <= {"landsight", "click"}
 
 
-@pytest.mark.parametrize("verb", ["places", "only-gps", "verify", "locate", "sidecar", "predict", "doctor", "show"])
+@pytest.mark.parametrize("verb", ["places", "only-gps", "verify", "locate", "sidecar", "predict", "explain", "doctor", "show"])
 def test_every_use_verb_works_without_torch_and_without_a_network(report: dict, verb: str) -> None:
     code, packages, output = report[verb]
     assert (code, "torch" in packages) == (0, False), output

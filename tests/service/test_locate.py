@@ -13,7 +13,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import landsight
-from bundle_factory import COLOURS, HEAD, make_bundle
+from bundle_factory import COLOURS, HEAD, LABELS, draw_photo, make_bundle, make_manifest
+from landsight.bundle.confused import CONFUSED_NAME, Confused
+from landsight.bundle.seal import seal
 from landsight.photo.prepare import Preparation
 from landsight.service.app import create_app
 from landsight.service.settings import Settings
@@ -142,6 +144,23 @@ def test_why(client: TestClient) -> None:
         assert answered[key]["box"] == [0, 0, 1, 1]
     assert failed["activation_map"] is None
     assert "activation_map" not in client.post("/v1/locate", files=files[:1]).json()["results"][0]
+
+
+def test_what_the_likeliest_place_is_often_confused_with(tmp_path: Path) -> None:
+    """Counts as the bundle has them, with names; null where it does not know; nothing of it unless asked."""
+    root = tmp_path / "bundle"
+    make_bundle(root, arrays=HEAD)
+    counts = Confused.of_table(LABELS, [[8, 0, 2], [0, 5, 0], [0, 0, 0]], "drawn")
+    (root / CONFUSED_NAME).write_text(counts.to_json(), encoding="utf-8")
+    seal(root, make_manifest())
+    with TestClient(create_app(Settings(bundle=root, workers=1, runtime="onnxruntime"))) as client:
+        asked = {label: draw_photo(COLOURS[label]) for label in LABELS}
+        files = [("files", (f"{label}.jpg", photo)) for label, photo in asked.items()]
+        red, green, blue = client.post("/v1/locate?explain=true", files=files).json()["results"]
+        assert "often_confused_with" not in client.post("/v1/locate", files=files[:1]).json()["results"][0]
+    assert red["often_confused_with"] == [{"class": "blue_bay", "name": "Blue Bay", "count": 2, "of": 10}]
+    assert green["often_confused_with"] == []
+    assert blue["often_confused_with"] is None
 
 
 def test_a_bundle_that_crops_says_which_part_its_map_lies_on(tmp_path: Path) -> None:

@@ -72,7 +72,12 @@ def test_the_line_is_that_of_the_schema_and_no_copy(document: dict[str, Any]) ->
     source = json.loads((HERE.parents[1] / "src" / "landsight" / "whereabouts" / "locate-line.schema.json").read_text(encoding="utf-8"))
     line = document["components"]["schemas"]["Line"]
     assert line["required"] == source["required"] and line["allOf"] == source["allOf"] and line["additionalProperties"] is False
-    assert line["properties"].keys() - source["properties"].keys() == {"thumbnail", "activation_map", "runner_up_map"}
+    assert line["properties"].keys() - source["properties"].keys() == {
+        "thumbnail",
+        "activation_map",
+        "runner_up_map",
+        "often_confused_with",
+    }
     with pytest.raises(jsonschema.ValidationError):
         check(document, "post /v1/locate", Response(200, json={"results": [{}]}))
 

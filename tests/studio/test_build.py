@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from landsight.bundle.confused import Confused
 from landsight.bundle.load import load
 from landsight.errors import DataError
 from landsight.studio.build import build, proposed
 from landsight.studio.build_page import write_page
 from landsight.studio.defaults import propose
 from landsight.studio.engine import open_run
+from landsight.studio.evaluate import confused_of
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.survey import Survey, survey
 
@@ -46,6 +48,23 @@ def test_a_folder_alone_becomes_a_tested_bundle_and_a_page(run: Path) -> None:
     assert manifest["metrics"]["top1"]["n"] >= 9
     page = (run / "report.html").read_text()
     assert "What was chosen" in page and "landsight predict" in page and "were set aside" in page and "On the test part" in page
+
+
+def test_the_bundle_says_what_is_taken_for_what_of_these_very_weights(run: Path, tmp_path: Path) -> None:
+    figures = json.loads((run / "evaluation-test.json").read_text())["confusion"]
+    confused = load(run / "bundle").confused
+    assert confused == Confused.of_table(figures["labels"], figures["counts"], "the test part of its data") == confused_of(run)
+    assert sum(confused.of.values()) == sum(map(sum, figures["counts"]))
+    here = tmp_path / "run"
+    shutil.copytree(run, here)
+    path = here / "evaluation-test.json"
+    path.write_text(path.read_text().replace('"weights": "', '"weights": "of others '))
+    assert confused_of(here) is None
+    path.write_text(path.read_text().replace('"weights": "of others ', '"weights": "').replace('"counts"', '"numbers"'))
+    with pytest.raises(DataError, match="Evaluate the run again"):
+        confused_of(here)
+    path.unlink()
+    assert confused_of(here) is None
 
 
 @pytest.mark.parametrize(

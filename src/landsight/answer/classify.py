@@ -21,7 +21,7 @@ from landsight.answer.calibration import (
     softmax,
     three_outcomes,
 )
-from landsight.answer.road import Ending, Said
+from landsight.answer.road import Ending, Said, Subject
 from landsight.answer.stored import (
     EXACT,
     UNSQUASHED,
@@ -36,7 +36,10 @@ from landsight.answer.values import OUTPUT as VALUES
 from landsight.answer.values import decode_values, read_values, value_differences
 from landsight.bundle.manifest import Manifest
 
-__all__ = ["COLUMNS", "OPTIONAL", "WANTS", "ClassAnswer", "Looked", "compared", "decode", "endings", "record", "said", "stored", "to_json"]
+__all__ = [
+    "COLUMNS", "OPTIONAL", "WANTS", "ClassAnswer", "Looked",
+    "compared", "confidence", "decode", "endings", "focus", "record", "said", "stored", "subjects", "to_json",
+]  # fmt: skip
 
 #: The outputs that decode needs; the embedding only for a bundle that carries a decision.
 WANTS: tuple[str, ...] = ("logits", "embedding")
@@ -131,6 +134,21 @@ def said(line: Mapping[str, Any]) -> Said:
     if line["outcome"] == "unknown":
         return Said(f"none of the labels{values}", None, candidates)
     return Said(f"{line['label']}{values}", line["probability"], candidates[1:])
+
+
+def subjects(answer: ClassAnswer, manifest: Manifest) -> list[Subject]:
+    """See answer.road.AnswerModule: every label, also when the picture may show none of them."""
+    return [Subject(i, manifest.labels[i], float(answer.probabilities[i])) for i in answer.order.tolist()]
+
+
+def focus(outputs: Mapping[str, NDArray[np.float32]], what: int) -> NDArray[np.float32]:
+    """See answer.road.AnswerModule: the logit of label ``what``. Shape: outputs["logits"] (n, k) -> (n,)."""
+    return outputs["logits"][:, what]
+
+
+def confidence(outputs: Mapping[str, NDArray[np.float32]], what: int, manifest: Manifest) -> NDArray[np.float32]:
+    """See answer.road.AnswerModule: the calibrated share of label ``what``."""
+    return softmax(outputs["logits"], _temperature(manifest))[:, what].astype(np.float32)
 
 
 def endings(manifest: Manifest) -> tuple[Ending, ...]:

@@ -29,6 +29,15 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What an explanation can be about: ``what`` as ``focus`` takes it, its name (of a classifier a label), and how sure the answer is of it."""
+
+    what: int
+    name: str
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """One step that ``decode`` adds to an output of the network, as ONNX calls it: ``operator`` ("Div" by ``number``, "Softmax", "Sigmoid").
     Steps on the same output follow one another; the lens shows them."""
@@ -63,6 +72,18 @@ class AnswerModule(Protocol):
 
     def said(self, line: Mapping[str, Any]) -> Said:
         """A line with the outcome "answered" or "unknown" in words."""
+        ...
+
+    def subjects(self, answer: Any, manifest: Manifest) -> list[Subject]:
+        """Everything that one may ask "why" of in an answer, the likeliest first; empty when there is nothing."""
+        ...
+
+    def focus(self, outputs: Mapping[str, NDArray[np.float32]], what: int) -> NDArray[np.float32]:
+        """(n,): how strongly the outputs of each picture speak for ``what``; the sum is what the studio's Task.focus differentiates."""
+        ...
+
+    def confidence(self, outputs: Mapping[str, NDArray[np.float32]], what: int, manifest: Manifest) -> NDArray[np.float32]:
+        """(n,) in [0, 1]: how sure the answer to each picture is of ``what``, as ``subjects`` says it."""
         ...
 
     def endings(self, manifest: Manifest) -> tuple[Ending, ...]:
@@ -112,10 +133,15 @@ def answer_with(
     prepared_nhwc_u8: NDArray[np.uint8], bundle: Bundle, engine: Engine, more: tuple[str, ...] = ()
 ) -> tuple[list[Any], Mapping[str, NDArray[np.float32]]]:
     """As ``answer_batch``, and from the same run those outputs that ``more`` names and the bundle has."""
-    asked = wants(bundle.manifest)
     more = tuple(name for name in more if name in bundle.manifest.outputs)
-    outputs = engine.run(normalise(prepared_nhwc_u8, bundle.manifest.input), tuple(dict.fromkeys((*asked, *more))))
-    answers = answer_module(bundle.manifest.task).decode(
-        {name: outputs[name] for name in asked if name in outputs}, bundle.manifest, bundle.arrays
-    )
+    return answers_of(prepared_nhwc_u8, engine, bundle.manifest, bundle.arrays, more)
+
+
+def answers_of(
+    prepared_nhwc_u8: NDArray[np.uint8], engine: Engine, manifest: Manifest, arrays: Mapping[str, NDArray[Any]], more: tuple[str, ...] = ()
+) -> tuple[list[Any], Mapping[str, NDArray[np.float32]]]:
+    """The same for what is no bundle, such as a checkpoint of the studio."""
+    asked = wants(manifest)
+    outputs = engine.run(normalise(prepared_nhwc_u8, manifest.input), tuple(dict.fromkeys((*asked, *more))))
+    answers = answer_module(manifest.task).decode({name: outputs[name] for name in asked if name in outputs}, manifest, arrays)
     return answers, {name: outputs[name] for name in more}

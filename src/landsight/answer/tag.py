@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landsight.answer.calibration import foreign, is_number, logistic
-from landsight.answer.road import Ending, Said
+from landsight.answer.road import Ending, Said, Subject
 from landsight.answer.stored import (
     Compared,
     Record,
@@ -25,7 +25,10 @@ from landsight.answer.stored import (
 )
 from landsight.bundle.manifest import Manifest
 
-__all__ = ["COLUMNS", "WANTS", "TagAnswer", "compared", "decode", "endings", "record", "said", "stored", "to_json"]
+__all__ = [
+    "COLUMNS", "WANTS", "TagAnswer",
+    "compared", "confidence", "decode", "endings", "focus", "record", "said", "stored", "subjects", "to_json",
+]  # fmt: skip
 
 #: The outputs that decode needs; the embedding is for stored answers and may be absent.
 WANTS: tuple[str, ...] = ("logits", "embedding")
@@ -93,6 +96,21 @@ def said(line: Mapping[str, Any]) -> Said:
     if not told:
         return Said("none of the labels", None, others)
     return Said(", ".join(f"{c['label']} ({_percent(c['probability'])})" for c in line["labels"]), None, others)
+
+
+def subjects(answer: TagAnswer, manifest: Manifest) -> list[Subject]:
+    """See answer.road.AnswerModule: every label, told or not."""
+    return [Subject(i, manifest.labels[i], float(answer.probabilities[i])) for i in answer.order.tolist()]
+
+
+def focus(outputs: Mapping[str, NDArray[np.float32]], what: int) -> NDArray[np.float32]:
+    """See answer.road.AnswerModule: the logit of label ``what``. Shape: outputs["logits"] (n, k) -> (n,)."""
+    return outputs["logits"][:, what]
+
+
+def confidence(outputs: Mapping[str, NDArray[np.float32]], what: int, manifest: Manifest) -> NDArray[np.float32]:
+    """See answer.road.AnswerModule: the probability of label ``what``, asked on its own."""
+    return logistic(outputs["logits"][:, what].astype(np.float64)).astype(np.float32)
 
 
 def endings(manifest: Manifest) -> tuple[Ending, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landsight.bundle.confused import CONFUSED_NAME, MAX_CONFUSED_BYTES, Confused
 from landsight.bundle.manifest import Manifest, is_safe_name
 from landsight.errors import BundleError
 
@@ -52,6 +53,22 @@ class Bundle:
         if ARRAYS_NAME not in self.manifest.files:
             return MappingProxyType({})
         return MappingProxyType(_read_arrays(self.file(ARRAYS_NAME)))
+
+    @cached_property
+    def confused(self) -> Confused | None:
+        """Which labels were taken for which in the test, read on first use; None when the bundle does not say. Raises: BundleError."""
+        if CONFUSED_NAME not in self.manifest.files:
+            return None
+        path = self.file(CONFUSED_NAME)
+        try:
+            with path.open("rb") as stream:
+                content = stream.read(MAX_CONFUSED_BYTES + 1)
+            if len(content) > MAX_CONFUSED_BYTES:
+                raise ValueError(f"it has more than {MAX_CONFUSED_BYTES:,} bytes")
+            text = content.decode("utf-8")
+        except (OSError, ValueError) as error:
+            raise BundleError("bundle_damaged", f"{path} cannot be read: {error}.", _EXPORT_AGAIN) from None
+        return Confused.from_json(text, self.manifest.labels)
 
     def file(self, name: str) -> Path:
         """The path of a listed file. Raises: BundleError for a name that the bundle does not list."""

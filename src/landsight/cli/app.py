@@ -21,6 +21,7 @@ EXIT_INTERRUPTED: Final = 130
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "locate": ("landsight.cli.locate:locate", "Say where photos were taken, or what they show."),
     "predict": ("landsight.cli.predict:predict", "Say what photos show, with the labels of a bundle."),
+    "explain": ("landsight.cli.explain:explain", "Show which part of a photo an answer comes from."),
     "places": ("landsight.cli.places:places", "Name the country and city of a coordinate."),
     "serve": ("landsight.cli.serve:serve", "Answer photos over HTTP (needs the serve extra)."),
     "lens": ("landsight.cli.lens:lens", "Show every layer of a network on a photo, with its arithmetic (needs the serve extra)."),

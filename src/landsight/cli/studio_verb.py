@@ -13,6 +13,11 @@ from landsight.errors import UsageError
 _NEEDED: Final = ("torch", "safetensors", "sklearn", "onnx")
 
 
+def has_studio() -> bool:
+    """The studio can start here."""
+    return all(map(_is_installed, _NEEDED))
+
+
 def studio_module(name: str, *, needed: Sequence[str] = _NEEDED) -> ModuleType:
     """Import ``landsight.studio.NAME``. Raises: UsageError with what to install when something ``needed`` is absent."""
     missing = [package for package in needed if not _is_installed(package)]

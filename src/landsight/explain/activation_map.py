@@ -7,23 +7,29 @@ Source: Zhou et al. 2016, "Learning Deep Features for Discriminative Localizatio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landsight.bundle.manifest import Manifest
+from landsight.errors import UsageError
+from landsight.explain.heat import positive
+from landsight.photo.prepare import ImageU8, normalise
+from landsight.runtime.engine import Engine
 
 #: The array of a bundle that holds the head's weights, (k, d), and the output they look at.
 WEIGHTS, FEATURE_MAP = "head_weights", "feature_map"
 
 
 def can_explain(manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> bool:
-    """Does the bundle carry what a map needs, and does it fit together."""
-    shape = manifest.outputs.get(FEATURE_MAP, ())
+    """Does the bundle carry what a map needs, and does it fit together. A map of one pixel, as of an mlp, shows nothing."""
+    shape = list(manifest.outputs.get(FEATURE_MAP, ()))
     weights = arrays.get(WEIGHTS)
-    return weights is not None and len(shape) == 4 and weights.ndim == 2 and weights.shape == (len(manifest.labels), shape[1])
+    if weights is None or len(shape) != 4 or shape[2:] == [1, 1]:
+        return False
+    return weights.ndim == 2 and weights.shape == (len(manifest.labels), shape[1])
 
 
 def contributions(feature_map: NDArray[np.float32], weights: NDArray[Any]) -> NDArray[np.float32]:
@@ -36,8 +42,29 @@ def activation_map(feature_map: NDArray[np.float32], weights: NDArray[Any]) -> N
 
     Pixels that speak against it are 0. Row 0 is the top of the prepared picture, whatever was cut from the photo.
     """
-    grid = contributions(feature_map, weights).clip(0)
-    highest = float(grid.max(initial=0.0))
-    if not np.isfinite(highest) or highest <= 0:
-        return np.zeros(grid.shape, np.float32)
-    return (grid / highest).astype(np.float32)
+    return positive(contributions(feature_map, weights))
+
+
+class ActivationMaps:
+    """An Explainer where the logits are linear in the mean of the feature map. Raises: UsageError no_activation_map where they are not."""
+
+    method = "activation"
+    about = "Bright: this place adds to the answer, by the network's last map and the weights of its head."
+
+    def __init__(self, engine: Engine, manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> None:
+        if not can_explain(manifest, arrays):
+            raise UsageError(
+                "no_activation_map",
+                f"{manifest.name} has no class-activation map: its answer is not linear in the mean of its last map.",
+                "Use --method occlusion; of a run folder also gradcam.",
+            )
+        self._engine, self._preparation, self._weights = engine, manifest.input, np.asarray(arrays[WEIGHTS], np.float32)
+
+    def maps(self, prepared_hwc_u8: ImageU8, whats: Sequence[int]) -> NDArray[np.float32]:
+        """See Explainer; a pixel is what it adds to the logit, their mean and the bias are the logit. Cost: one run."""
+        feature_map = self._engine.run(normalise(prepared_hwc_u8[None], self._preparation), (FEATURE_MAP,))[FEATURE_MAP][0]
+        return np.tensordot(self._weights[list(whats)], feature_map, axes=1)
+
+    def remark(self, signed: NDArray[np.float32]) -> str:
+        """See Explainer: nothing."""
+        return ""

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from landsight.errors import PHOTO_CODES
 from landsight.service.problems import MEDIA_TYPE, problem
-from landsight.service.replies import ActivationMap, InferRequest, Problem
+from landsight.service.replies import ActivationMap, ConfusedWith, InferRequest, Problem
 from landsight.service.settings import Settings
 
 _REF: Final = "#/components/schemas/"
@@ -69,7 +69,7 @@ def document(app: FastAPI, settings: Settings, model: str | None) -> dict[str, A
         title=app.title, version=app.version, summary=app.summary, description=DESCRIPTION, routes=app.routes, license_info={"name": "Apache-2.0"}
     )  # fmt: skip
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
-    schemas |= _line() | _typed(Problem) | _typed(ActivationMap) | _typed(InferRequest)
+    schemas |= _line() | _typed(Problem) | _typed(ActivationMap) | _typed(ConfusedWith) | _typed(InferRequest)
     for name in ("HTTPValidationError", "ValidationError"):  # our refusals are problems
         schemas.pop(name, None)
     operations = [o for path in made["paths"].values() for o in path.values()]
@@ -112,6 +112,10 @@ def _line() -> dict[str, Any]:
         },
         "activation_map": {"oneOf": [{"type": "null"}, reference("ActivationMap")], "description": "With ?explain=true."},
         "runner_up_map": {"oneOf": [{"type": "null"}, reference("ActivationMap")], "description": "With ?explain=true."},
+        "often_confused_with": {
+            "oneOf": [{"type": "null"}, {"type": "array", "items": reference("ConfusedWith")}],
+            "description": "With ?explain=true: what test photos of the likeliest place were taken for; null where the bundle does not know.",
+        },
     }
     reply = {
         "type": "object", "additionalProperties": False, "required": ["results"],

@@ -58,6 +58,16 @@ class Models(TypedDict):
     models: list[Model]
 
 
+ConfusedWith = TypedDict(
+    "ConfusedWith",
+    {
+        "class": str,
+        "name": str,
+        "count": Annotated[int, Field(ge=1, description="So many of them were taken for this place.")],
+        "of": Annotated[int, Field(ge=1, description="Test photos of the likeliest place.")],
+    },
+)
+
 ActivationMap = TypedDict(
     "ActivationMap",
     {

@@ -126,6 +126,9 @@ def _line(seen: Seen, *, explain: bool) -> dict[str, Any]:
         ]
         line["activation_map"] = maps[0] if maps else None
         line["runner_up_map"] = maps[1] if len(maps) > 1 else None
+        line["often_confused_with"] = (
+            None if seen.confused is None else [{"class": t.label, "name": name, "count": t.count, "of": t.of} for name, t in seen.confused]
+        )
     return line
 
 

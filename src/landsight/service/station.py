@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landsight.bundle.confused import Taken
 from landsight.bundle.load import Bundle, load
 from landsight.explain.activation_map import FEATURE_MAP, WEIGHTS, activation_map, can_explain
 from landsight.photo.prepare import seen_part
@@ -34,12 +35,14 @@ class Seen:
     """One photo answered. ``maps``: label -> class-activation map (h, w), of the likeliest and the runner-up, if asked for.
 
     ``box``: the part of the photo that they lie on, as photo.prepare.seen_part says.
+    ``confused``: what test pictures of the likeliest place were taken for, each with its name; None where the bundle does not know.
     """
 
     located: Located
     item: Item
     maps: Mapping[str, NDArray[np.float32]]
     box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    confused: Sequence[tuple[str, Taken]] | None = None
 
 
 @dataclass(slots=True)
@@ -125,8 +128,10 @@ class Station:
             place = {label: i for i, label in enumerate(manifest.labels)}
             for candidate in located.candidates[:_MAPS]:
                 maps[candidate.label] = activation_map(looked.outputs[FEATURE_MAP], arrays[WEIGHTS][place[candidate.label]])
-        size = looked.item.size_px
-        return Seen(located, looked.item, maps) if size is None else Seen(located, looked.item, maps, seen_part(manifest.input, size))
+        if not explain:
+            return Seen(located, looked.item, maps)
+        box = seen_part(manifest.input, looked.item.size_px) if looked.item.size_px else (0.0, 0.0, 1.0, 1.0)
+        return Seen(located, looked.item, maps, box, _confused(bundle, located))
 
     async def exchange(self) -> None:
         """Open what lies in the bundle's folder now; photos in work are answered by the one before. Raises: BundleError."""
@@ -159,6 +164,14 @@ class Station:
         s = self.settings
         predictor = Predictor(s.bundle, top_k=s.top_k, workers=s.workers, limits=s.limits, runtime=s.runtime, precision=s.precision)
         return _Serving(predictor)
+
+
+def _confused(bundle: Bundle, located: Located) -> Sequence[tuple[str, Taken]] | None:
+    """(name, counts) of what the likeliest place was taken for in the test."""
+    if bundle.confused is None or not located.candidates:
+        return None
+    found, places = bundle.confused.often(located.candidates[0].label), bundle.manifest.places
+    return None if found is None else [(places[t.label].name if t.label in places else t.label, t) for t in found]
 
 
 def _bundle_of(predictor: Predictor) -> Bundle:

@@ -48,7 +48,7 @@ def effective_field(
     what the unit sees; default: that of the picture. Raises: UsageError for a network without a map.
     """
     shadow = copy.deepcopy(net).to("cpu").float().eval().requires_grad_(False)
-    _thaw(shadow)
+    thaw(shadow)
     given = pictures if pictures is not None else _noise(image, seed)
     total = np.zeros(image[1:])
     for start in range(0, len(given), _BATCH):
@@ -75,7 +75,7 @@ def measured(heat: NDArray[np.float64], middle: tuple[float, float]) -> Effectiv
     return EffectiveField(heat, float((heat > THRESHOLD).sum() ** 0.5), sides[0], sides[1])
 
 
-def _thaw(net: nn.Module) -> None:
+def thaw(net: nn.Module) -> None:
     """Frozen stages run without a graph, and no gradient would reach the picture."""
     for module in net.modules():
         if isinstance(module, StagedNet):

@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from landsight.bundle.load import MANIFEST_NAME, load
+from landsight.bundle.confused import Confused
+from landsight.bundle.load import MANIFEST_NAME, load, sha256_of
 from landsight.errors import DataError, UsageError
 from landsight.runtime.choose import make
 from landsight.studio.corruptions import CORRUPTIONS
@@ -23,9 +24,9 @@ from landsight.studio.recipe import DataRecipe
 from landsight.studio.robustness import robustness as shake
 from landsight.studio.robustness import section
 from landsight.studio.run_file import read_run_file
-from landsight.studio.train.checkpoint import write_atomic
+from landsight.studio.train.checkpoint import FILE, write_atomic
 
-__all__ = ["Evaluation", "count_look", "evaluate", "evaluate_engine", "read_looks", "read_part"]
+__all__ = ["Evaluation", "confused_of", "count_look", "evaluate", "evaluate_engine", "read_looks", "read_part"]
 
 #: Looks at each part of the data, in the run folder.
 LOOKS_NAME = "looks.json"
@@ -56,7 +57,8 @@ def evaluate(
     """
     if unknown := [name for name in corruptions if name not in CORRUPTIONS]:
         raise UsageError("bad_option", f"There is no corruption {unknown[0]!r}.", f"Known: {', '.join(CORRUPTIONS)}.")
-    if (source / MANIFEST_NAME).is_file():
+    is_bundle = (source / MANIFEST_NAME).is_file()
+    if is_bundle:
         if root is None:
             raise UsageError("no_data", f"{source} is a bundle: it does not know its data.", "Give the data folder (root).")
         bundle = load(source)
@@ -73,6 +75,8 @@ def evaluate(
     found = evaluate_engine(engine, samples, manifest, arrays, looks=looks)
     report = task_report(manifest.task, found, samples)
     sections, details = list(report.sections), dict(report.figures)
+    if not is_bundle and root is None:
+        details["weights"] = sha256_of(source / which / FILE)  # says later whether these figures are those of what is exported
     if (robustness or corruptions) and len(found.index):
         names = tuple(corruptions) or tuple(CORRUPTIONS)
         shaken = shake(engine, samples, manifest, arrays, found, count=sample, names=names, say=say)
@@ -100,6 +104,21 @@ def read_part(data: DataRecipe, split: str, labels: Sequence[str], run: Path | N
     else:
         samples = reader.read(split, names)
     return without(samples, data.exclude)
+
+
+def confused_of(run: Path, which: str = "best") -> Confused | None:
+    """What a run's checkpoint took for what when its test part was evaluated; None when it was not, or the task has no such table.
+
+    Raises: DataError for a damaged evaluation-test.json.
+    """
+    path = run / "evaluation-test.json"
+    figures = read_run_file(path, "Evaluate the run again.")
+    if "confusion" not in figures or figures.get("weights") != sha256_of(run / which / FILE):
+        return None
+    try:
+        return Confused.of_table(figures["confusion"]["labels"], figures["confusion"]["counts"], "the test part of its data")
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("bad_run_file", f"{path} holds no table of what was taken for what: {error}.", "Evaluate the run again.") from None
 
 
 def count_look(folder: Path, split: str, what: str) -> int | None:

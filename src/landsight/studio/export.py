@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from landsight.answer.replay import record_answers, verify, write_answers
 from landsight.bundle.card import render_card
+from landsight.bundle.confused import CONFUSED_NAME
 from landsight.bundle.load import ARRAYS_NAME, Bundle, load
 from landsight.bundle.manifest import BundlePlace, Manifest, Metric
 from landsight.bundle.seal import seal
@@ -26,7 +27,7 @@ from landsight.studio import int8
 from landsight.studio.collect import prepared_pictures
 from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.engine import Trained, open_run
-from landsight.studio.evaluate import read_part
+from landsight.studio.evaluate import confused_of, read_part
 from landsight.studio.folders import now, partial_folder
 from landsight.studio.onnx_export import write_fp32, write_int8
 from landsight.studio.onnx_graph import halve_weights
@@ -53,7 +54,7 @@ def export(
     stored answers (default: four drawn pictures). ``calibration_pictures``: for INT8, if ``int8_wanted`` (default: the recipe says;
     pictures drawn from the training part, never from another); INT8 is kept only if studio.int8 finds it worth having. ``calibration``,
     ``trace_wanted``: see studio.trace_file (default: the recipe says). ``decision``, ``arrays``: what answer.calibration applies (default of the first: what the checkpoint says of itself). ``preparation``: how
-    pictures are prepared, if not as the recipe's ``input``.
+    pictures are prepared, if not as the recipe's ``input``. What ``evaluate`` found this checkpoint to take for what on the test part goes along.
     Raises: VerificationError when the bundle does not answer as the trained network; nothing is left then. PlacesError.
     """
     trained = open_run(run, which)
@@ -80,6 +81,8 @@ def export(
         if arrays:
             # Plain: numbers of this kind shrink by a fourteenth, and unpacking them took 0.07 s at every start.
             np.savez(partial / ARRAYS_NAME, **arrays)  # type: ignore[arg-type]
+        if confused := confused_of(run, which):
+            (partial / CONFUSED_NAME).write_text(confused.to_json(), encoding="utf-8")
         names = _store_photos(partial / "photos", photos)
         _close(partial, manifest, trained.engine(), names)
     return load(out)

@@ -1,6 +1,6 @@
 // One photo on the page: picture, answer, candidates, evidence, warnings. Built of nodes and text alone, so that no name is ever markup.
 import { drawHeat } from "./heat.js";
-import { KINDS, conflictWords, headline, metres, percent, support } from "./words.js";
+import { KINDS, confusedWords, conflictWords, headline, metres, percent, support } from "./words.js";
 
 function node(tag, props = {}, ...children) {
   const made = document.createElement(tag);
@@ -31,6 +31,7 @@ export function fillCard(card, photo, actions) {
       node("h2", {}, photo.status === "working" ? "looking …" : headline(photo)),
       node("p", { class: "support" }, support(photo) || (photo.status === "failed" ? photo.problem : "")),
       photo.line ? bars(photo.line) : null,
+      confused(photo.line),
       notes(photo.line),
       evidence(photo.line),
       photo.status === "done" || photo.status === "failed" ? node("p", { class: "buttons" },
@@ -87,6 +88,12 @@ function bars(line) {
     const meter = node("meter", { min: 0, max: 1, value: candidate.probability, "aria-label": `${candidate.name}: ${percent(candidate.probability)}` });
     return node("li", {}, node("span", { class: "name" }, candidate.name), meter, node("span", { class: "share", "aria-hidden": "true" }, percent(candidate.probability)));
   }));
+}
+
+/** What test photos of the likeliest place were taken for: there when the bundle knows, and the answer is about a place. */
+function confused(line) {
+  const words = line && line.outcome !== "not_a_place" ? confusedWords(line) : "";
+  return words ? node("p", { class: "confused" }, words) : null;
 }
 
 function notes(line) {

@@ -68,3 +68,10 @@ export function sureness(photo) {
 }
 
 export const conflictWords = (c) => `The picture shows a place ${metres(c.distance_m)} from where the camera stood (${percent(c.probability)}).`;
+
+/** Counts as they are: of ten test photos no share is worth a percent sign. */
+export function confusedWords(line) {
+  const [first, ...others] = line.often_confused_with || [];
+  if (!first) return "";
+  return `Most often confused with ${first.name} (${first.count} of ${first.of} test photos)${others.map((o) => `, ${o.name} (${o.count})`).join("")}.`;
+}
