@@ -46,6 +46,7 @@ LOOK = Look(
 #: Below, none and above; with little in between, so that the sign is seen.
 SIGNED = LinearSegmentedColormap.from_list("signed", [ORANGE, "#f3f1ee", BLUE])
 DPI = 150
+RESULTS = OUT.parents[2] / "benchmarks" / "results"
 
 #: The two ways of the chapter on transfer learning, and how many pictures of each class they get.
 EACH = (5, 20, 80)
@@ -286,7 +287,22 @@ def transfer(figure: Figure, folder: Path) -> None:
 
     Before: landsight data split digits --out halves --test 0.5 --link
     """
-    axes = figure.subplots()
+    photos, axes = figure.subplots(1, 2, width_ratios=[1, 1.5])
+    results = {name: json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in ("scratch", "fitted_head")}
+    marks = [results["scratch"]["metrics"]["top1"], results["fitted_head"]["details"]["ours"]["metrics"]["top1"]]
+    for place, (mark, colour) in enumerate(zip(marks, (ORANGE, BLUE), strict=True)):
+        photos.bar(place, 100 * mark["value"], color=colour, width=0.6)
+        photos.errorbar(
+            place, 100 * mark["value"], [[100 * (mark["value"] - mark["low"])], [100 * (mark["high"] - mark["value"])]], color=INK
+        )
+        photos.text(place, 100 * mark["value"] + 3, f"{100 * mark['value']:.0f} %", ha="center", color=colour, weight="bold")
+    photos.set(
+        title="110 landmarks, photos",
+        xticks=(0, 1),
+        xticklabels=("from scratch", "frozen"),
+        ylim=(0, 105),
+        ylabel="right at first guess (%)",
+    )
     for (name, how), colour in zip(FEW.items(), (ORANGE, BLUE), strict=True):
         marks = [_few(folder, name, how, each) for each in EACH]
         axes.fill_between(EACH, [100 * m["low"] for m in marks], [100 * m["high"] for m in marks], color=colour, alpha=0.2, linewidth=0)
@@ -294,7 +310,7 @@ def transfer(figure: Figure, folder: Path) -> None:
     axes.set_xscale("log")
     axes.set_xticks(EACH, [str(each) for each in EACH])
     axes.minorticks_off()
-    axes.set(xlabel="digits a class to learn from", ylabel="right at first guess (%)")
+    axes.set(title="digits", xlabel="digits a class to learn from", ylim=(0, 105))
     axes.legend(loc="lower right")
 
 
@@ -343,7 +359,7 @@ Draw = Callable[[Figure, Path], None]
 #: Name -> what draws it, and its size in inches.
 DRAWN: dict[str, tuple[Draw, tuple[float, float]]] = {
     "flattening": (flattening, (8.6, 3.1)), "convolution": (convolution, (8.6, 2.0)), "padding": (padding, (8.0, 2.0)),
-    "pooling": (pooling, (6.6, 1.9)), "receptive": (receptive, (8.0, 2.6)), "effective": (effective, (6.4, 3.9)), "blocks": (blocks, (7.6, 2.6)), "views": (views, (7.6, 2.4)), "inside": (inside, (8.6, 1.5)), "transfer": (transfer, (6.4, 3.2)),
+    "pooling": (pooling, (6.6, 1.9)), "receptive": (receptive, (8.0, 2.6)), "effective": (effective, (6.4, 3.9)), "blocks": (blocks, (7.6, 2.6)), "views": (views, (7.6, 2.4)), "inside": (inside, (8.6, 1.5)), "transfer": (transfer, (8.0, 2.9)),
     "rate": (rate, (6.4, 3.0)), "shipping": (shipping, (8.0, 1.9)),
 }  # fmt: skip
 

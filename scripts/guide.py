@@ -33,7 +33,7 @@ _COMMENT = re.compile(r"<!-- (?:(rough)|check: (.+?)) -->\n?")
 _LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)\s]+)")
 #: Colours, which programs print into a notebook.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+_NUMBER = re.compile(r"[-+<>]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 @dataclass
