@@ -28,7 +28,9 @@ from landsight.errors import UsageError
 @click.option("--runtime", type=click.Choice(["onnxruntime", "openvino"]), default=None, help="Of a bundle: what runs it. Default: onnxruntime, or the one that the bundle is for.")  # fmt: skip
 @click.option("--precision", default="fp32", show_default=True, metavar="NAME", help="Of a bundle: one of its precisions.")
 @click.option("--robustness", is_flag=True, help="Also corrupt the pictures (shift, rotation, scale, blur, noise, JPEG, downscaling, occlusion): what is lost.")  # fmt: skip
-@click.option("--corruption", "corruptions", multiple=True, metavar="NAME", help="As --robustness, under this alone, such as shift; repeatable.")
+@click.option(
+    "--corruption", "corruptions", multiple=True, metavar="NAME", help="As --robustness, under this alone, such as shift; repeatable."
+)
 @click.option("--sample", type=click.IntRange(min=1), default=500, show_default=True, metavar="N", help="At most so many pictures for --robustness.")  # fmt: skip
 @click.option("--folds", type=click.IntRange(min=2), default=None, metavar="K", help="Train K times, each time without one of K folds, and measure on that. SOURCE is a run or a recipe.")  # fmt: skip
 @click.option("--learning-curve", is_flag=True, help="Train on 25, 50, 75 and 100 % of the pictures: would more help. SOURCE is a run or a recipe.")  # fmt: skip
