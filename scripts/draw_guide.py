@@ -23,13 +23,18 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
-from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from landsight.explain.kernels import KERNELS, convolve
+from landsight.explain.source import explained, of_bundle
+from landsight.runtime.stream import Pool
 from landsight.studio import describe_report
+from landsight.studio import recipe as recipes
 from landsight.studio.data.digits import enlarged
+from landsight.studio.data.views import view
 from landsight.studio.describe_source import open_subject
+from landsight.studio.random import generator
 from landsight.studio.report.plots import Look, png
 from landsight.studio.train import find_rate
 
@@ -40,15 +45,15 @@ LOOK = Look(
 )
 #: Below, none and above; with little in between, so that the sign is seen.
 SIGNED = LinearSegmentedColormap.from_list("signed", [ORANGE, "#f3f1ee", BLUE])
-SOBEL = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
 DPI = 150
+RESULTS = OUT.parents[2] / "benchmarks" / "results"
 
 #: The two ways of the chapter on transfer learning, and how many pictures of each class they get.
-EACH = (5, 10, 20, 40, 80)
+EACH = (5, 20, 80)
 FEW = {
     "a small network from scratch": ["net.name=cnn"],
     "EfficientNet-Lite0, frozen": [
-        "net.name=efficientnet_lite0", "net.pretrained=true", "train.fit_head=true", "schedule.stages=[]", "input.width=96", "input.height=96",
+        "net.name=efficientnet_lite0", "net.pretrained=true", "train.fit_head=true", "schedule.stages=[]", "input.width=64", "input.height=64", "train.threads=1",
         "input.colour=RGB", "input.mean=[123.675,116.28,103.53]", "input.std=[58.395,57.12,57.375]",
     ],
 }  # fmt: skip
@@ -117,7 +122,7 @@ def flattening(figure: Figure, _: Path) -> None:
 def convolution(figure: Figure, _: Path) -> None:
     axes = canvas(figure, 40, 9)
     patch = np.array([[140, 120, 120], [225, 220, 205], [255, 250, 230]])
-    laplace = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    laplace = KERNELS["laplacian"].astype(int)
     top, cell = 7.2, 1.7
     left = 0.2
     for name, values, most, least, colours, after in (
@@ -127,9 +132,9 @@ def convolution(figure: Figure, _: Path) -> None:
         right, middle = grid(axes, values, left, top, most=most, least=least, colours=colours, cell=cell)
         note(axes, right + 0.65, middle, after, ha="center", fontsize=15)
         left = right + 1.3
-    note(axes, 0.2, 1.1, f"sum: 120 + 225 − 880 + 205 + 250 = {(patch * laplace).sum()}".replace("-", "−"), color=BLUE, weight="bold")
+    note(axes, 0.2, 1.1, f"sum: 880 − 120 − 225 − 205 − 250 = {(patch * laplace).sum()}", color=BLUE, weight="bold")
     digit = np.asarray(enlarged(load_digits().images[5]), float)
-    maps = [digit, *(np.einsum("ijkl,kl->ij", sliding_window_view(digit, (3, 3)), k) for k in (SOBEL, SOBEL.T))]
+    maps = [digit, *(convolve(digit, KERNELS[f"sobel_{way}"], edges="crop") for way in ("horizontal", "vertical"))]
     for place, (image, name) in enumerate(zip(maps, ("a digit", "Sobel: across", "Sobel: down"), strict=True)):
         x, side = 20.6 + 6.6 * place, 6.0
         limit = np.abs(image).max()
@@ -242,9 +247,62 @@ def blocks(figure: Figure, _: Path) -> None:
     note(axes, 0.6, 9.8, "one block: convolution 3 x 3, batch norm, pooling 2, ReLU")
 
 
+def inside(figure: Figure, folder: Path) -> None:
+    """Occlusion of the network of the chapters, as landsight explain makes it: what hides the answer, and what hides the next one."""
+    names = ("8/0008.png", "7/0007.png", "5/0005.png")
+    source = of_bundle(folder / "runs" / "digits")
+    explainer = source.explainer("occlusion")
+    panels = figure.subplots(1, 11, width_ratios=[1, 1, 1, 0.3, 1, 1, 1, 0.3, 1, 1, 1])
+    for panel in panels:
+        panel.axis("off")
+    with Pool(source.manifest.input) as pool:
+        for number, item in enumerate(pool.map([folder / "digits" / name for name in names])):
+            found = explained(source, explainer, item.prepared)
+            digit = np.asarray(Image.open(folder / "digits" / names[number]))
+            shown = [
+                (digit, f"a {names[number][0]}"),
+                *((r.grid, f"{r.shown_name}: {100 * r.subject.probability:.0f} %") for r in found.reasons[:2]),
+            ]
+            for panel, (image, title) in zip(panels[4 * number :], shown, strict=False):
+                panel.imshow(digit, cmap="gray", extent=(0, 1, 0, 1))
+                if image is not digit:
+                    panel.imshow(np.asarray(image), cmap="inferno", extent=(0, 1, 0, 1), alpha=0.75, interpolation="bilinear")
+                panel.set_title(title)
+
+
+def views(figure: Figure, folder: Path) -> None:
+    """The first digits of runs/moved, as the loader gives them in three epochs."""
+    recipe = recipes.load(folder / "runs" / "moved" / "recipe.toml")
+    panels = figure.subplots(3, 10)
+    for column, digit in enumerate(range(10)):
+        pixels = np.asarray(Image.open(sorted((folder / "digits" / str(digit)).iterdir())[0]))
+        for row in range(3):
+            image, _ = view(pixels[:, :, None], True, len(pixels), recipe.views, generator(0, "view", row, digit), like=recipe.input)
+            panels[row, column].imshow(np.asarray(image).squeeze(), cmap="gray", vmin=0, vmax=255)
+            panels[row, column].axis("off")
+
+
 def transfer(figure: Figure, folder: Path) -> None:
-    """The commands of the chapter with 5 to 80 pictures a class, each measured on the test part; minutes of training when none is there yet."""
-    axes = figure.subplots()
+    """The commands of the chapter with 5 to 80 pictures a class, tested on half of all digits; minutes of training when none is there yet.
+
+    Before: landsight data split digits --out halves --test 0.5 --link
+    """
+    photos, axes = figure.subplots(1, 2, width_ratios=[1, 1.5])
+    results = {name: json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in ("scratch", "fitted_head")}
+    marks = [results["scratch"]["metrics"]["top1"], results["fitted_head"]["details"]["ours"]["metrics"]["top1"]]
+    for place, (mark, colour) in enumerate(zip(marks, (ORANGE, BLUE), strict=True)):
+        photos.bar(place, 100 * mark["value"], color=colour, width=0.6)
+        photos.errorbar(
+            place, 100 * mark["value"], [[100 * (mark["value"] - mark["low"])], [100 * (mark["high"] - mark["value"])]], color=INK
+        )
+        photos.text(place, 100 * mark["value"] + 3, f"{100 * mark['value']:.0f} %", ha="center", color=colour, weight="bold")
+    photos.set(
+        title="110 landmarks, photos",
+        xticks=(0, 1),
+        xticklabels=("from scratch", "frozen"),
+        ylim=(0, 105),
+        ylabel="right at first guess (%)",
+    )
     for (name, how), colour in zip(FEW.items(), (ORANGE, BLUE), strict=True):
         marks = [_few(folder, name, how, each) for each in EACH]
         axes.fill_between(EACH, [100 * m["low"] for m in marks], [100 * m["high"] for m in marks], color=colour, alpha=0.2, linewidth=0)
@@ -252,7 +310,7 @@ def transfer(figure: Figure, folder: Path) -> None:
     axes.set_xscale("log")
     axes.set_xticks(EACH, [str(each) for each in EACH])
     axes.minorticks_off()
-    axes.set(xlabel="digits a class to learn from", ylabel="right at first guess (%)")
+    axes.set(title="digits", xlabel="digits a class to learn from", ylim=(0, 105))
     axes.legend(loc="lower right")
 
 
@@ -261,9 +319,13 @@ def _few(folder: Path, name: str, how: list[str], each: int) -> dict[str, float]
     run = folder / "runs" / f"few-{name.rsplit(maxsplit=1)[-1]}-{each}"
     found = run / "evaluation-test.json"
     if not found.is_file():
-        settings = [word for setting in (f"data.most={10 * each}", "train.early_stop=0", *how) for word in ("--set", setting)]
+        settings = [
+            word
+            for setting in (f"data.most={10 * each}", "train.early_stop=0", "train.evaluate_every=0", "train.batch=16", *how)
+            for word in ("--set", setting)
+        ]
         landsight = [sys.executable, "-m", "landsight"]
-        subprocess.run([*landsight, "train", "digits", "--out", run, "--only-train", "--epochs", "60", *settings], cwd=folder, check=True)
+        subprocess.run([*landsight, "train", "halves", "--out", run, "--only-train", "--epochs", "60", *settings], cwd=folder, check=True)
         subprocess.run([*landsight, "evaluate", run], cwd=folder, check=True)
     measured: dict[str, float] = json.loads(found.read_text(encoding="utf-8"))["metrics"]["top1"]
     return measured
@@ -297,7 +359,7 @@ Draw = Callable[[Figure, Path], None]
 #: Name -> what draws it, and its size in inches.
 DRAWN: dict[str, tuple[Draw, tuple[float, float]]] = {
     "flattening": (flattening, (8.6, 3.1)), "convolution": (convolution, (8.6, 2.0)), "padding": (padding, (8.0, 2.0)),
-    "pooling": (pooling, (6.6, 1.9)), "receptive": (receptive, (8.0, 2.6)), "effective": (effective, (6.4, 3.9)), "blocks": (blocks, (7.6, 2.6)), "transfer": (transfer, (6.4, 3.2)),
+    "pooling": (pooling, (6.6, 1.9)), "receptive": (receptive, (8.0, 2.6)), "effective": (effective, (6.4, 3.9)), "blocks": (blocks, (7.6, 2.6)), "views": (views, (7.6, 2.4)), "inside": (inside, (8.6, 1.5)), "transfer": (transfer, (8.0, 2.9)),
     "rate": (rate, (6.4, 3.0)), "shipping": (shipping, (8.0, 1.9)),
 }  # fmt: skip
 

@@ -33,7 +33,7 @@ _COMMENT = re.compile(r"<!-- (?:(rough)|check: (.+?)) -->\n?")
 _LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)\s]+)")
 #: Colours, which programs print into a notebook.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+_NUMBER = re.compile(r"[-+<>]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 @dataclass
@@ -95,7 +95,7 @@ def notebook(chapter: Path) -> dict[str, Any]:
             source = block.text if block.kind == "python" else f"%%bash -e\n{block.text}"
             cell |= {"cell_type": "code", "execution_count": None, "outputs": printed, "source": _lines(source)}
         cells.append(cell)
-    made_from = f"Made from docs/guide/{chapter.name} by scripts/guide.py. Needs: pip install 'landsight[studio]'"
+    made_from = f"Made from docs/guide/{chapter.name} by scripts/guide.py. Needs: pip install 'landsight[studio,serve]'"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "made_from": made_from}
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,8 @@ def test_only_a_head_that_is_to_be_fitted_is_fitted_alone(photos: Path) -> None:
 def test_tiny_grey_pictures_are_learnt_at_their_own_size() -> None:
     seen = Survey(60_000, tuple("0123456789"), 5421, 6742, False, 28, 28, True, (33.3, 33.3, 33.3), (78.6, 78.6, 78.6), ("train", "test"))
     recipe = propose(seen, {"root": "digits"}, minutes=10).recipe()
+    assert (recipe.train.threads, recipe.train.workers) == (1, 2)
+    assert propose(replace(seen, pictures=1_797), {"root": "digits"}, minutes=10).recipe().train.workers == 0
     assert (recipe.input.width, recipe.input.colour, recipe.input.mean) == (28, "L", (33.3,))
     assert recipe.views.flip == 0 and not recipe.net.pretrained
     assert recipe.schedule.stages[0][1] >= 1
