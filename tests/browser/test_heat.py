@@ -37,7 +37,7 @@ def test_it_lies_where_the_network_looked(browser: Browser, tmp_path: Path, rule
         expect(page.locator(".card[data-status=done]")).to_have_count(1, timeout=30_000)
         page.locator(".why").focus()
         page.keyboard.press("Enter")
-        expect(page.locator(".caption")).to_contain_text("Blue Bay")
+        expect(page.locator(".heat .caption")).to_contain_text("Blue Bay")
         found = page.evaluate(_ROW)
         page.close()
     assert found["canvas"] == found["image"] and found["same"]

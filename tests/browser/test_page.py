@@ -57,13 +57,16 @@ def test_why(page: Page) -> None:
     expect(canvas).to_have_class("on")
     shapes = page.evaluate("(c => { const i = c.closest('.picture').querySelector('img'); return [c.width, c.height, i.naturalWidth, i.naturalHeight]; })(document.querySelector('.heat canvas'))")  # fmt: skip
     assert shapes[:2] == shapes[2:], "the map is fitted into the card as the photo is"
-    assert canvas.bounding_box() == page.locator(".picture img").bounding_box()
-    first = page.locator(".caption").inner_text()
-    assert first.startswith("what speaks for ")
-    page.keyboard.press("Enter")
-    expect(page.locator(".caption")).not_to_have_text(first)
+    assert canvas.bounding_box() == page.locator(".picture > img").bounding_box()
+    captions = page.locator(".caption").all_inner_texts()
+    assert len(set(captions)) == 2 and all(text.startswith("what speaks for ") for text in captions), "the runner-up's map beside it"
+    left, right = page.locator(".picture > img").bounding_box(), page.locator(".beside img").bounding_box()
+    assert left is not None and right is not None and left["x"] + left["width"] <= right["x"] + 1
+    if folder := os.environ.get("LANDSIGHT_SCREENSHOTS"):
+        page.locator(".card").first.screenshot(path=Path(folder) / "why.png")
     page.keyboard.press("Enter")
     expect(canvas).not_to_have_class("on")
+    expect(page.locator(".beside")).to_have_count(0)
 
 
 def test_a_wrong_place_is_set_right_and_taken_along(page: Page, tmp_path: Path) -> None:

@@ -53,33 +53,49 @@ function picture(photo) {
   const image = node("img", { src: photo.line.thumbnail, alt: `${photo.name}: ${headline(photo)}`, loading: "lazy", decoding: "async" });
   box.append(image);
   const maps = [photo.line.activation_map, photo.line.runner_up_map].filter(Boolean);
-  if (maps.length && photo.line.outcome !== "error") box.append(heat(photo, maps, image));
+  if (maps.length && photo.line.outcome !== "error") box.append(heat(photo, maps, image, box));
   box.append(node("span", { class: "kind" }, photo.corrected ? "corrected" : KINDS[photo.line.outcome]));
   return box;
 }
 
-/** Pointing at the picture, or the button, lights up what speaks for the first candidate, then for the next. */
-function heat(photo, maps, image) {
-  const canvas = node("canvas", { "aria-hidden": "true" });
+/** Pointing at the picture lights up what speaks for the likeliest answer; the button keeps it lit and sets the next one's map beside it. */
+function heat(photo, maps, image, frame) {
+  const canvas = node("canvas", { "aria-hidden": "true" }), caption = node("span", { class: "caption", role: "status" });
   const button = node("button", { type: "button", class: "why", "aria-pressed": "false" }, "Why?");
-  const caption = node("span", { class: "caption", role: "status" });
-  let shown = -1;
-  const show = (index) => {
-    shown = index;
-    canvas.classList.toggle("on", index >= 0);
-    button.setAttribute("aria-pressed", String(index >= 0));
-    if (index < 0) { caption.textContent = ""; return; }
-    canvas.width = image.naturalWidth || 300; // the same shape, so that it lies on the picture wherever that lies in its frame
-    canvas.height = image.naturalHeight || 200;
-    drawHeat(canvas, maps[index]);
-    const candidate = photo.line.candidates.find((c) => c.class === maps[index].class);
-    caption.textContent = `what speaks for ${candidate ? candidate.name : maps[index].class}`;
+  const beside = maps.length > 1 ? lit(photo, image) : null;
+  const isKept = () => button.getAttribute("aria-pressed") === "true";
+  const show = (isOn) => {
+    canvas.classList.toggle("on", isOn);
+    caption.textContent = isOn ? drawn(canvas, photo, maps[0], image) : "";
   };
-  button.addEventListener("click", () => show(shown + 1 < maps.length ? shown + 1 : -1));
+  button.addEventListener("click", () => {
+    const isOn = !isKept();
+    button.setAttribute("aria-pressed", String(isOn));
+    show(isOn);
+    frame.classList.toggle("split", isOn && beside !== null);
+    if (!beside) return;
+    if (isOn) beside.caption.textContent = drawn(beside.canvas, photo, maps[1], image);
+    if (isOn) frame.append(beside.pane); else beside.pane.remove();
+  });
   const box = node("div", { class: "heat" }, canvas, caption, button);
-  box.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse" && shown < 0) show(0); });
-  box.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") show(-1); });
+  box.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse" && !isKept()) show(true); });
+  box.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse" && !isKept()) show(false); });
   return box;
+}
+
+/** The photo once more, for a second map. */
+function lit(photo, image) {
+  const canvas = node("canvas", { class: "on", "aria-hidden": "true" }), caption = node("span", { class: "caption", role: "status" });
+  return { canvas, caption, pane: node("div", { class: "beside" }, node("img", { src: image.src, alt: "" }), canvas, caption) };
+}
+
+/** Draw a map over a photo of the same shape, wherever that lies in its frame; what it says, in words. */
+function drawn(canvas, photo, map, image) {
+  canvas.width = image.naturalWidth || 300;
+  canvas.height = image.naturalHeight || 200;
+  drawHeat(canvas, map);
+  const candidate = photo.line.candidates.find((c) => c.class === map.class);
+  return `what speaks for ${candidate ? candidate.name : map.class}`;
 }
 
 function bars(line) {
