@@ -53,7 +53,8 @@ EACH = (5, 20, 80)
 FEW = {
     "a small network from scratch": ["net.name=cnn"],
     "EfficientNet-Lite0, frozen": [
-        "net.name=efficientnet_lite0", "net.pretrained=true", "train.fit_head=true", "schedule.stages=[]", "input.width=64", "input.height=64", "train.threads=1",
+        "net.name=efficientnet_lite0", "net.pretrained=true", "train.fit_head=true", "schedule.stages=[]", "input.width=64", "input.height=64",
+        "train.threads=1",
         "input.colour=RGB", "input.mean=[123.675,116.28,103.53]", "input.std=[58.395,57.12,57.375]",
     ],
 }  # fmt: skip
@@ -283,9 +284,9 @@ def views(figure: Figure, folder: Path) -> None:
 
 
 def transfer(figure: Figure, folder: Path) -> None:
-    """The commands of the chapter with 5 to 80 pictures a class, tested on half of all digits; minutes of training when none is there yet.
+    """The commands of the chapter with 5 to 80 pictures a class, over 60 epochs, tested on half of all digits.
 
-    Before: landsight data split digits --out halves --test 0.5 --link
+    Minutes of training, when none is there yet. Before: landsight data split digits --out halves --test 0.5 --link
     """
     photos, axes = figure.subplots(1, 2, width_ratios=[1, 1.5])
     results = {name: json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in ("scratch", "fitted_head")}
@@ -359,7 +360,8 @@ Draw = Callable[[Figure, Path], None]
 #: Name -> what draws it, and its size in inches.
 DRAWN: dict[str, tuple[Draw, tuple[float, float]]] = {
     "flattening": (flattening, (8.6, 3.1)), "convolution": (convolution, (8.6, 2.0)), "padding": (padding, (8.0, 2.0)),
-    "pooling": (pooling, (6.6, 1.9)), "receptive": (receptive, (8.0, 2.6)), "effective": (effective, (6.4, 3.9)), "blocks": (blocks, (7.6, 2.6)), "views": (views, (7.6, 2.4)), "inside": (inside, (8.6, 1.5)), "transfer": (transfer, (8.0, 2.9)),
+    "pooling": (pooling, (6.6, 1.9)), "receptive": (receptive, (8.0, 2.6)), "effective": (effective, (6.4, 3.9)),
+    "blocks": (blocks, (7.6, 2.6)), "views": (views, (7.6, 2.4)), "inside": (inside, (8.6, 1.5)), "transfer": (transfer, (8.0, 2.9)),
     "rate": (rate, (6.4, 3.0)), "shipping": (shipping, (8.0, 1.9)),
 }  # fmt: skip
 

@@ -60,7 +60,7 @@ def test_a_chapter_is_short_and_has_an_idea_arithmetic_code_and_a_picture(chapte
     text = chapter.read_text(encoding="utf-8")
     assert 60 <= len(text.splitlines()) <= 150
     assert text.startswith(f"# {int(chapter.name[:2])}. ")
-    for part in ("**The idea.**", "y hand", "```bash", "```python", "../images/guide/", "## Try it"):
+    for part in ("**The idea.**", "y hand", "landsight ", "```python", "../images/guide/", "## Try it"):
         assert part in text, part
     blocks = re.findall(r"^```(?:bash|python)\n.*?^```\n(.*?)(?=^```|\Z)", text, re.MULTILINE | re.DOTALL)
     assert blocks
