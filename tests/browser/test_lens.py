@@ -214,8 +214,24 @@ def test_a_small_file_says_what_it_leaves_out(browser: Browser, resnet: Path, tm
     assert (tmp_path / "p.html").stat().st_size < 8_000_000
     page = browser.new_page()
     page.goto((tmp_path / "p.html").as_uri())
-    expect(page.locator("#told")).to_contain_text("not in this file")
+    expect(page.locator("#told")).to_contain_text("The answer: ")
+    expect(page.locator("#model")).to_contain_text("too large for this file")
+    expect(page.locator("#step .check")).to_contain_text("✓", timeout=30_000)
+    layer(page, 1)
+    expect(page.locator("#step")).to_contain_text("not in this file")
+    expect(page.locator("#about")).to_contain_text("convolution 7×7")
     page.close()
+
+
+def test_no_answer_is_not_called_one(browser: Browser) -> None:
+    """Noise, and the shipped bundle: it says that this is no place that it knows."""
+    with running() as (_, found):
+        page = browser.new_page()
+        page.goto(f"{found}/lens")
+        expect(page.locator("#told")).to_contain_text("The answer: Eiffel Tower", timeout=30_000)
+        page.set_input_files("#file", [{"name": "b.jpg", "mimeType": "image/jpeg", "buffer": jpeg(seed=9)}])
+        expect(page.locator("#told")).to_contain_text("the likeliest would be: ", timeout=30_000)
+        page.close()
 
 
 def test_at_phone_width_nothing_sticks_out(page: Page) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from landsight.answer.road import Ending
-from landsight.errors import BundleError, UsageError
+from landsight.errors import BundleError, RuntimeUnavailable, UsageError
 from landsight.explain.layer_trace import LayerTrace
 from landsight.explain.overview import overview
 from landsight.studio import recipe as recipes
@@ -89,6 +90,38 @@ def test_a_glance_at_every_layer(tmp_path: Path) -> None:
     relu = next(layer.number for layer in trace.layers if layer.sum.settings.get("name") == "relu")
     assert glances[relu].low == 0 and 0.02 < glances[relu].zeros < 0.8
     assert all(max(m.shape) <= 28 for glance in glances for m in glance.maps.values())
+
+
+def one_step(path: Path, node: onnx.NodeProto, *stored: onnx.TensorProto) -> Path:
+    """A model of one step, from x to y."""
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 3, "h", "w"]) for name in ("x", "y")]
+    graph = onnx.helper.make_graph([node], "one", values[:1], values[1:], list(stored))
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_models_of_strangers(tmp_path: Path) -> None:
+    """A loop need not end, a layer may be larger than the memory, an operator may be unknown."""
+    body = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["go"], ["again"]), onnx.helper.make_node("Identity", ["before"], ["after"])], "body",
+        [onnx.helper.make_tensor_value_info("i", onnx.TensorProto.INT64, []), onnx.helper.make_tensor_value_info("go", onnx.TensorProto.BOOL, []), onnx.helper.make_tensor_value_info("before", onnx.TensorProto.FLOAT, None)],
+        [onnx.helper.make_tensor_value_info("again", onnx.TensorProto.BOOL, []), onnx.helper.make_tensor_value_info("after", onnx.TensorProto.FLOAT, None)],
+    )  # fmt: skip
+    loop = one_step(tmp_path / "loop.onnx", onnx.helper.make_node("Loop", ["", "", "x"], ["y"], body=body))
+    with pytest.raises(BundleError, match="graph of its own"):
+        LayerTrace(loop, (3, 8, 8))
+    scales = onnx.numpy_helper.from_array(np.asarray([1, 1, 9000, 9000], np.float32), "scales")
+    with pytest.raises(BundleError, match="bytes of one picture"):
+        LayerTrace(one_step(tmp_path / "huge.onnx", onnx.helper.make_node("Resize", ["x", "", "scales"], ["y"]), scales), (3, 8, 8))
+    with pytest.raises(RuntimeUnavailable):
+        LayerTrace(one_step(tmp_path / "odd.onnx", onnx.helper.make_node("Unheard", ["x"], ["y"])), (3, 8, 8))
+
+
+def test_a_network_that_makes_no_numbers_is_shown_all_the_same(tmp_path: Path) -> None:
+    trace = LayerTrace(one_step(tmp_path / "log.onnx", onnx.helper.make_node("Log", ["x"], ["y"])), (3, 8, 8))
+    image = np.linspace(-1, 1, 192, dtype=np.float32).reshape(3, 8, 8)
+    glance = overview(trace, image)[1]
+    assert np.isfinite([glance.low, glance.high]).all() and glance.maps
 
 
 def test_what_cannot_be_looked_into(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from landsight.service.app import create_app
+from landsight.service.lens import Lens
+from landsight.service.problems import ServiceError
 from landsight.service.settings import Settings
 from lens_factory import make_lens_bundle
 from photos_drawn import jpeg
@@ -53,6 +56,7 @@ def test_from_a_photo_to_every_number(lens: TestClient) -> None:
         ("POST", "/v1/lens/look", b"", (415, "not_a_photo")),
         ("POST", "/v1/lens/tensors?numbers=1", b"short", (422, "bad_picture")),
         ("POST", "/v1/lens/tensors?numbers=1,99", bytes(3072), (404, "no_layer")),
+        ("POST", "/v1/lens/tensors?numbers=1,1", bytes(3072), (422, "bad_parameter")),
         ("POST", "/v1/lens/tensors?numbers=-1", bytes(3072), (422, "bad_parameter")),
         ("POST", "/v1/lens/tensors?numbers=" + "1," * 16 + "1", bytes(3072), (422, "bad_parameter")),
         ("POST", "/v1/lens/tensors", bytes(3072), (422, "bad_parameter")),
@@ -64,6 +68,25 @@ def test_what_is_refused(lens: TestClient, method: str, path: str, content: byte
     reply = lens.request(method, path, content=content, headers=RAW)
     assert (reply.status_code, reply.json()["code"]) == refused
     assert lens.get("/health").status_code == 200
+
+
+def test_numbers_that_nobody_reads_are_bounded() -> None:
+    """A reply is held until its reader has it; beyond the bound the next is told to come back, and one alone never is."""
+    inside = Lens()
+    first = inside.reply(bytes(200_000_000))
+    with pytest.raises(ServiceError, match="wait") as refused:
+        inside.reply(bytes(100_000_000))
+    assert refused.value.http_status == 503
+
+    async def read() -> None:
+        async def send(message: object) -> None:
+            await asyncio.sleep(0)
+
+        await first({"type": "http"}, None, send)  # type: ignore[arg-type]  # nothing is received
+
+    asyncio.run(read())
+    inside.reply(bytes(100_000_000))
+    inside.close()
 
 
 def test_a_bundle_without_a_trace_is_shown_as_it_runs(client: TestClient) -> None:

@@ -22,7 +22,10 @@ from landsight.explain.arithmetic import Sum, sum_of
 from landsight.explain.onnx_file import open_model, session_of
 from landsight.explain.onnx_layers import OnnxReader, read_layers
 from landsight.explain.receptive_field import ReceptiveField, fields, receptive_field
+from landsight.runtime.model_file import refused
 
+#: What the steps of an answer are called.
+_STEPS = {"Div": "temperature"}
 #: Number of the picture itself.
 PICTURE = 0
 
@@ -73,7 +76,7 @@ class LayerTrace:
             raise UsageError("no_layer", f"There is no layer {wrong[0]}.", f"They are numbered from 0 to {len(self._tensor) - 1}.")
         picture = np.ascontiguousarray(image_chw[None], np.float32)
         wanted = sorted({n for n in numbers if n != PICTURE})
-        made = self._session.run([self._tensor[n] for n in wanted], {self._reader.picture: picture}) if wanted else []
+        made = self._run([self._tensor[n] for n in wanted], picture) if wanted else []
         found = {n: np.asarray(array[0], np.float32) for n, array in zip(wanted, made, strict=True)}
         return {n: picture[0] if n == PICTURE else found[n] for n in numbers}
 
@@ -84,6 +87,13 @@ class LayerTrace:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: all layers, the picture first. Weights by role and shape; their numbers come from ``weights``."""
         return {"layers": [self._described(layer) for layer in self.layers]}
+
+    def _run(self, names: Sequence[str], picture_nchw: NDArray[np.float32]) -> list[NDArray[Any]]:
+        try:
+            found: list[NDArray[Any]] = self._session.run(list(names), {self._reader.picture: picture_nchw})
+        except Exception as error:  # ONNX Runtime raises classes of its own that share no base
+            raise refused("ONNX Runtime", error) from None
+        return found
 
     def _described(self, layer: TracedLayer) -> dict[str, Any]:
         weights = [{"role": role, "shape": list(self._stored[name].shape)} for role, name in layer.sum.weights.items()]
@@ -102,8 +112,8 @@ class LayerTrace:
         self._stored |= {tensor.name: numpy_helper.to_array(tensor) for tensor in self._reader.constants.values() if tensor.name}
         self._stored |= {name: numpy_helper.to_array(tensor) for name, tensor in self._reader.constants.items()}
         if names := self._worked_out():
-            nothing = {self._reader.picture: np.zeros(self.shape, np.float32)}
-            self._stored |= dict(zip(names, self._session.run(names, nothing), strict=True))
+            nothing = np.zeros(self.shape, np.float32)
+            self._stored |= dict(zip(names, self._run(names, nothing), strict=True))
 
 
 def _add(model: Any, endings: Sequence[Ending]) -> None:
@@ -119,7 +129,9 @@ def _add(model: Any, endings: Sequence[Ending]) -> None:
         if ending.number is not None:
             inputs.append(f"{made}.number")
             graph.initializer.append(numpy_helper.from_array(np.asarray(ending.number, np.float32), inputs[1]))
-        graph.node.append(helper.make_node(ending.operator, inputs, [made], name=f"/answer/{ending.operator}"))
+        graph.node.append(
+            helper.make_node(ending.operator, inputs, [made], name=f"/answer/{_STEPS.get(ending.operator, ending.operator.lower())}")
+        )
         graph.output.append(helper.make_tensor_value_info(made, TensorProto.FLOAT, shapes[ending.output]))
         last[ending.output] = made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from landsight.runtime.pieces import usable_cores
 
 #: Shapes and paddings have two numbers an axis at most.
 _LONGEST_ROW = 64
+#: Of all layers' numbers on one picture. ResNet-152 at 224 px makes a fifth of it.
+_MOST_BYTES = 2_000_000_000
 
 
 def open_model(path: Path, image: Sequence[int] | None) -> tuple[Any, tuple[int, ...]]:
@@ -32,6 +35,11 @@ def open_model(path: Path, image: Sequence[int] | None) -> tuple[Any, tuple[int,
         raise
     except Exception as error:  # onnx raises errors of protobuf's own, which differ between its two implementations
         raise BundleError("model_refused", f"{path} is no ONNX model: {error}.", "Give an .onnx file or a bundle folder.") from None
+    if inner := next((n for n in model.graph.node if any(a.HasField("g") or a.graphs for a in n.attribute)), None):
+        # Also because a loop of a stranger need not end.
+        raise BundleError(
+            "model_refused", f"{path} has a step with a graph of its own ({inner.op_type}).", "Give a model without loops and branches."
+        )
     stored = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in stored]
     dims = inputs[0].type.tensor_type.shape.dim if len(inputs) == 1 else ()
@@ -48,8 +56,22 @@ def open_model(path: Path, image: Sequence[int] | None) -> tuple[Any, tuple[int,
         dim.dim_value = n
     for value in (*model.graph.output, *model.graph.value_info):
         value.type.tensor_type.ClearField("shape")
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # see above
+        raise refused("ONNX", error) from None
+    _check_size(path, inferred)
     return (_run_for_shapes(model, (1, *wanted)) if _lacks_shapes(inferred) else inferred), (1, *wanted)
+
+
+def _check_size(path: Path, model: Any) -> None:
+    """Raises: BundleError for a model that makes more of one picture than fits into memory, as far as its shapes are known."""
+    shapes = [[d.dim_value for d in v.type.tensor_type.shape.dim] for v in (*model.graph.value_info, *model.graph.output)]
+    size = 4 * sum(prod(shape) for shape in shapes)
+    if size > _MOST_BYTES:
+        raise BundleError(
+            "model_refused", f"The layers of {path} make {size:,} bytes of one picture.", f"At most {_MOST_BYTES:,} are looked into."
+        )
 
 
 def _lacks_shapes(model: Any) -> bool:

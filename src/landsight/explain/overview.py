@@ -13,6 +13,7 @@ from landsight.explain.layer_trace import LayerTrace
 
 #: Longest side of a small picture, and how many a layer has.
 _SIDE, _CHANNELS = 28, 4
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,14 @@ def overview(trace: LayerTrace, image_chw: NDArray[np.float32]) -> list[Glance]:
 
 
 def _glance(number: int, array: NDArray[np.float32]) -> Glance:
+    # A network that was spoilt in training makes what is no number; the rest of it is shown all the same.
+    array = np.nan_to_num(array, nan=0.0, posinf=_LARGEST, neginf=-_LARGEST)
     low, high = float(array.min()), float(array.max())
     zeros = 1 - np.count_nonzero(array) / array.size
     maps: dict[int, NDArray[np.uint8]] = {}
     if array.ndim == 3 and array.shape[1] * array.shape[2] > 1:
         # The picture keeps its order, red first; of layers those channels that differ most over the picture tell most.
-        busiest = np.argsort(-array.std(axis=(1, 2)), kind="stable")[:_CHANNELS] if number else range(len(array))
+        busiest = np.argsort(-array.std(axis=(1, 2), dtype=np.float64), kind="stable")[:_CHANNELS] if number else range(len(array))
         maps = {int(c): _small(array[c], low, high) for c in busiest}
     return Glance(number, low, high, float(zeros), maps)
 
@@ -57,5 +60,5 @@ def _small(grid: NDArray[np.float32], low: float, high: float) -> NDArray[np.uin
     step = -(-max(grid.shape) // _SIDE)
     rows, columns = (max(1, n // step) for n in grid.shape)
     blocks = grid[: rows * step, : columns * step] if step > 1 else grid
-    means = blocks.reshape(rows, blocks.shape[0] // rows, columns, blocks.shape[1] // columns).mean((1, 3))
-    return np.asarray(np.clip((means - low) / ((high - low) or 1.0) * 255, 0, 255), np.uint8)
+    means = blocks.reshape(rows, blocks.shape[0] // rows, columns, blocks.shape[1] // columns).mean((1, 3), dtype=np.float64)
+    return np.asarray(np.clip((means.astype(np.float64) - low) / ((high - low) or 1.0) * 255, 0, 255), np.uint8)

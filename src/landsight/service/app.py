@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
+            app.state.lens.close()
             await asyncio.to_thread(station.close)
 
     app = FastAPI(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
-from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any, Final, TypeVar, cast
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 from numpy.typing import NDArray
+from starlette.types import Receive, Scope, Send
 
 from landsight.answer.line import clean
 from landsight.bundle.load import Bundle
@@ -19,11 +21,10 @@ from landsight.explain.overview import overview
 from landsight.photo.prepare import normalise
 from landsight.service.lens_replies import Look, Network
 from landsight.service.openapi import photo_codes, refusals
-from landsight.service.problems import ServiceError
+from landsight.service.problems import ServiceError, busy
 from landsight.service.station import Station
 from landsight.service.uploads import Upload, body_of, unless_gone, uploads
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 router = APIRouter(prefix="/v1/lens", tags=["lens"])
@@ -32,7 +33,8 @@ _BYTES: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"
 _FLOATS: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "float32, little-endian, one tensor after the other.", "content": {_BINARY: _BYTES}}}  # fmt: skip
 _UPLOAD: Final = {400: ("cut_off",), 408: ("too_slow_upload",), 413: ("too_many_bytes",), 503: ("busy",)}
 _TENSORS: Final = {**_FLOATS, **refusals({**_UPLOAD, 404: ("no_layer",), 422: ("bad_picture", "bad_parameter")})}
-_WEIGHTS: Final = {**_FLOATS, **refusals({404: ("no_layer",), 422: ("bad_parameter",)})}
+_WEIGHTS: Final = {**_FLOATS, **refusals({400: ("cut_off",), 404: ("no_layer",), 422: ("bad_parameter",), 503: ("busy",)})}
+_NETWORK: Final = refusals({400: ("cut_off",), 503: ("busy",)})
 _OWN: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "A photo, as the bundle has it.", "content": {_BINARY: _BYTES}},
     **refusals({404: ("no_photo",)}),
@@ -45,41 +47,71 @@ _LOOK: Final = refusals({
 })  # fmt: skip
 _PHOTO: Final = {"requestBody": {"required": True, "description": "One photo.", "content": {"image/*": _BYTES, _BINARY: _BYTES}}}
 _PICTURE: Final = {"requestBody": {"required": True, "description": "`prepared` of /v1/lens/look, as bytes.", "content": {_BINARY: _BYTES}}}
+#: Numbers that wait for their readers, all requests together: those of the sixteen largest layers of a network four times over.
+_UNREAD_BYTES: Final = 256_000_000
+_RETRY_S: Final = 2
 #: Layers that one request may ask for: one, and what it takes. In one word: a list in a query cannot be told from a number.
 _NUMBERS: Final = "^[0-9]{1,6}(,[0-9]{1,6}){0,15}$"
 
 
 class Lens:
-    """Opens the bundle that answers when it is first looked into; again when another one answers. One request at a time runs it."""
+    """Opens the bundle that answers when it is first looked into; again when another one answers. One thread runs it: what all layers make of
+    a photo may be 100 MB. Who leaves before his turn is left out."""
 
     def __init__(self) -> None:
-        self._lock = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="landsight-lens")
         self._inside: Inside | None = None
+        self._unread = 0
 
-    async def inside(self, bundle: Bundle) -> Inside:
-        """Raises: BundleError, RuntimeUnavailable."""
-        async with self._lock:
-            if self._inside is None or self._inside.bundle_hash != bundle.bundle_hash:
-                self._inside = await asyncio.to_thread(open_inside, bundle)
-            return self._inside
+    async def run(self, request: Request, bundle: Bundle, function: Callable[[Inside], T]) -> T:
+        """``function`` of the network. Raises: BundleError, RuntimeUnavailable, ServiceError."""
+        return await unless_gone(request, asyncio.wrap_future(self._thread.submit(self._opened, bundle, function)))
 
-    async def run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """In a thread, one at a time: what all layers make of a photo may be 100 MB."""
-        async with self._lock:
-            return await asyncio.to_thread(function, *arguments, **named)
+    def _opened(self, bundle: Bundle, function: Callable[[Inside], T]) -> T:
+        if self._inside is None or self._inside.bundle_hash != bundle.bundle_hash:
+            self._inside = open_inside(bundle)
+        return function(self._inside)
+
+    def reply(self, content: bytes) -> Response:
+        """The reply that carries numbers, which are kept until they are read. Raises: ServiceError 503 when too many wait for slow readers."""
+        if self._unread and self._unread + len(content) > _UNREAD_BYTES:
+            raise busy(_RETRY_S)
+        self._unread += len(content)
+        return _Numbers(content, self._read)
+
+    def _read(self, size: int) -> None:
+        self._unread -= size
+
+    def close(self) -> None:
+        """Without waiting for a run."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-async def _opened(request: Request) -> tuple[Lens, Inside]:
-    lens: Lens = request.app.state.lens
-    station: Station = request.app.state.station
-    return lens, await lens.inside(station.bundle)
+class _Numbers(Response):
+    """``sent`` is told of the size once the reader has it, or has left."""
+
+    def __init__(self, content: bytes, sent: Callable[[int], None]) -> None:
+        super().__init__(content, media_type=_BINARY)
+        self._sent = sent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._sent(len(self.body))
 
 
-@router.get("", summary="The network, layer by layer")
+def _of(request: Request) -> tuple[Lens, Station]:
+    return request.app.state.lens, request.app.state.station
+
+
+@router.get("", responses=_NETWORK, summary="The network, layer by layer")
 async def network(request: Request) -> Network:
     """Shapes, parameters, what each layer takes from which, how its numbers come about, what a unit sees of the picture."""
-    _, inside = await _opened(request)
-    return cast("Network", clean(inside.to_dict()))
+    lens, station = _of(request)
+    async with station.room_for(1):
+        return cast("Network", clean(await lens.run(request, station.bundle, Inside.to_dict)))
 
 
 @router.get("/photo", response_class=Response, responses=_OWN, summary="A photo to begin with")
@@ -96,15 +128,16 @@ async def photo(request: Request) -> Response:
 @router.post("/look", openapi_extra=_PHOTO, responses=_LOOK, summary="A photo through all layers")
 async def look(request: Request) -> Look:
     """The photo as the network sees it, a glance at every layer, and the answer."""
-    station: Station = request.app.state.station
+    lens, station = _of(request)
     with station.arriving() as arrived:
         files = await uploads(request, station.settings, arrived)
         if len(files) != 1:
             raise ServiceError(422, "one_photo", f"The lens looks at one photo at a time: received {len(files)}.", "Send one.")
-        lens, inside = await _opened(request)
+        bundle = station.bundle
         async with station.room_for(1):
             picture, answer = await unless_gone(request, asyncio.ensure_future(_prepared(station, files[0])))
-            glances = await lens.run(overview, inside.trace, normalise(picture[None], inside.preparation)[0])
+            p = bundle.manifest.input
+            glances = await lens.run(request, bundle, lambda inside: overview(inside.trace, normalise(picture[None], p)[0]))
     layers = [glance.to_dict() for glance in glances]
     return cast("Look", clean({"prepared": base64.b64encode(picture.tobytes()).decode(), "answer": answer, "layers": layers}))
 
@@ -114,28 +147,39 @@ async def tensors(
     request: Request,
     numbers: Annotated[str, Query(pattern=_NUMBERS, description="Of 1 to 16 layers, such as 3,2; 0 is the picture itself.")],
 ) -> Response:
-    """One layer after the other as asked for, each as large as the network's description says."""
-    station: Station = request.app.state.station
+    """One layer after the other as asked for, each once, as large as the network's description says."""
+    lens, station = _of(request)
+    wanted = [int(number) for number in numbers.split(",")]
+    if len(set(wanted)) < len(wanted):
+        raise ServiceError(422, "bad_parameter", "query.numbers: a layer is named twice.", "Ask for each once.")
     with station.arriving() as arrived:
         body = await body_of(request, station.settings, arrived)
-        lens, inside = await _opened(request)
-        picture = _picture(body, inside)
-        wanted = [int(number) for number in numbers.split(",")]
-        if max(wanted) >= len(inside.trace.layers):
-            raise ServiceError(404, "no_layer", f"There is no layer {max(wanted)}.", _numbered(inside))
+
+        def made(inside: Inside) -> bytes:
+            picture = _picture(body, inside)
+            if max(wanted) >= len(inside.trace.layers):
+                raise ServiceError(404, "no_layer", f"There is no layer {max(wanted)}.", _numbered(inside))
+            found = inside.trace.tensors(normalise(picture[None], inside.preparation)[0], wanted)
+            return b"".join(_bytes(found[number]) for number in wanted)
+
         async with station.room_for(1):
-            made = await lens.run(inside.trace.tensors, normalise(picture[None], inside.preparation)[0], wanted)
-    return Response(b"".join(_bytes(made[number]) for number in wanted), media_type=_BINARY)
+            content = await lens.run(request, station.bundle, made)
+    return lens.reply(content)
 
 
 @router.get("/weights/{number}", response_class=Response, responses=_WEIGHTS, summary="The numbers that a layer stores")
 async def weights(request: Request, number: Annotated[int, Path(description="Of the layer.")]) -> Response:
     """One tensor after the other as its description lists them; nothing for a layer that stores none."""
-    _, inside = await _opened(request)
-    if not 0 <= number < len(inside.trace.layers):
-        raise ServiceError(404, "no_layer", f"There is no layer {number}.", _numbered(inside))
-    found = await asyncio.to_thread(inside.trace.weights, number)
-    return Response(b"".join(map(_bytes, found.values())), media_type=_BINARY)
+    lens, station = _of(request)
+
+    def stored(inside: Inside) -> bytes:
+        if not 0 <= number < len(inside.trace.layers):
+            raise ServiceError(404, "no_layer", f"There is no layer {number}.", _numbered(inside))
+        return b"".join(map(_bytes, inside.trace.weights(number).values()))
+
+    async with station.room_for(1):
+        content = await lens.run(request, station.bundle, stored)
+    return lens.reply(content)
 
 
 async def _prepared(station: Station, file: Upload) -> tuple[NDArray[np.uint8], dict[str, Any]]:

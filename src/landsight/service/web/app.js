@@ -82,7 +82,7 @@ function tell() {
   $("progress-text").textContent = isBusy ? `${done} of ${photos.length} answered` : failed ? `${failed} could not be looked at` : "";
   const counts = {};
   for (const p of photos) if (p.line) counts[p.line.outcome] = (counts[p.line.outcome] || 0) + 1;
-  const words = { gps: "with a position", landmark: "recognised", unknown_place: "places I do not know", not_a_place: "no places", error: "not readable" };
+  const words = { gps: "with a position", landmark: "recognised", unknown_place: "of places I do not know", not_a_place: "without a place", error: "not readable" };
   $("summary").textContent = Object.keys(words).filter((k) => counts[k]).map((k) => `${counts[k]} ${words[k]}`).join(" · ");
   if (!isBusy && photos.length && !hasFitted) { hasFitted = true; map.then((m) => m.ready.then(() => m.fit())); }
   if (isBusy) hasFitted = false;

@@ -99,7 +99,7 @@ function drawn(canvas, photo, map, image) {
 }
 
 function bars(line) {
-  if (!line.candidates.length || line.outcome === "not_a_place") return null;
+  if (!line.candidates.length || line.looked === "not_a_place") return null;
   return node("ol", { class: "bars", "aria-label": "Likeliest places" }, ...line.candidates.slice(0, 3).map((candidate) => {
     const meter = node("meter", { min: 0, max: 1, value: candidate.probability, "aria-label": `${candidate.name}: ${percent(candidate.probability)}` });
     return node("li", {}, node("span", { class: "name" }, candidate.name), meter, node("span", { class: "share", "aria-hidden": "true" }, percent(candidate.probability)));
@@ -108,7 +108,7 @@ function bars(line) {
 
 /** What test photos of the likeliest place were taken for: there when the bundle knows, and the answer is about a place. */
 function confused(line) {
-  const words = line && line.outcome !== "not_a_place" ? confusedWords(line) : "";
+  const words = line && line.looked !== "not_a_place" ? confusedWords(line) : "";
   return words ? node("p", { class: "confused" }, words) : null;
 }
 

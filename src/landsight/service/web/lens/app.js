@@ -20,7 +20,7 @@ const tell = (words, isWrong = false) => { $("told").textContent = words; $("tol
 async function start() {
   try {
     network = await source.describe();
-    $("model").textContent = `${network.model}: ${network.layers.length - 1} layers on one photo, every number worked out.${network.unfolded ? "" : " The network is shown as it runs: batch norms may have been folded into convolutions."}`;
+    $("model").textContent = `${network.model}: ${network.layers.length - 1} layers on one photo, ${network.layers.every((layer) => source.has(layer)) ? "every number worked out" : `the numbers of ${network.layers.filter((layer) => source.has(layer)).length} worked out (the others are too large for this file)`}.${network.unfolded ? "" : " The network is shown as it runs: batch norms may have been folded into convolutions."}`;
     if (source instanceof FileSource) return await look(null);
     const own = await source.ownPhoto();
     if (own) await look(own); else tell("Choose a photo to begin.");
@@ -38,9 +38,15 @@ async function look(photo) {
     tell(answerWords(seen.answer));
     drawNetwork(network.layers, seen.layers, (n) => choose(n));
     playground.setPicture(seen.prepared, layerOf(0).shape);
-    const begun = open ? open.layer.number : network.layers.find((layer) => layer.arithmetic === "convolution")?.number ?? 0;
+    const begun = open ? open.layer.number : first();
     await choose(begun, open?.unit);
   } catch (error) { if (mine === turn) refuse(error, () => look(photo)); }
+}
+
+/** Where to begin: the first convolution whose numbers are there. */
+function first() {
+  const there = network.layers.filter((layer) => source.has(layer));
+  return (there.find((layer) => layer.arithmetic === "convolution") ?? there[0] ?? network.layers[0]).number;
 }
 
 function refuse(error, again) {
@@ -51,12 +57,15 @@ function refuse(error, again) {
   $("token-row").addEventListener("submit", (event) => { event.preventDefault(); source.token = $("token").value; $("token-row").hidden = true; again(); }, { once: true });
 }
 
-const answerWords = (answer) => (answer?.candidates?.length ? `The answer: ${answer.candidates.map((c) => `${c.name ?? c.label} ${(100 * c.probability).toFixed(1)} %`).join(", ")}` : "");
+/** What an answer is worth that is none. */
+const NO_ANSWER = { unknown_place: "A place, and none that it knows; the likeliest would be", not_a_place: "Not a place; the likeliest would be", unknown: "None of its labels; the likeliest would be" };
+const answerWords = (answer) => (answer?.candidates?.length ? `${NO_ANSWER[answer.looked ?? answer.outcome] ?? "The answer"}: ${answer.candidates.map((c) => `${c.name ?? c.label} ${(100 * c.probability).toFixed(1)} %`).join(", ")}` : "");
 
 /** Open a layer. `unit`: the number to work out, if the layer has it; else its largest. */
 async function choose(n, unit = null) {
   const layer = layerOf(n), mine = ++turn;
   markLayer(n);
+  if (!source.has(layer)) return withoutNumbers(layer);
   try {
     const sources = layer.sources.map(layerOf);
     const [[made, ...inputs], weights] = await Promise.all([source.tensorsOf([layer, ...sources]), source.weightsOf(layer)]);
@@ -72,10 +81,24 @@ async function choose(n, unit = null) {
   }
 }
 
+/** Of a map the number furthest from zero, of a row (of logits, of shares) the largest. */
 function largest({ shape, data }) {
+  const size = shape.length === 3 ? Math.abs : (v) => v;
   let best = 0;
-  for (let i = 1; i < data.length; i++) if (Math.abs(data[i]) > Math.abs(data[best])) best = i;
+  for (let i = 1; i < data.length; i++) if (size(data[i]) > size(data[best])) best = i;
   return unravel(shape, best);
+}
+
+/** A layer that was too large to take along: what it is, and no more. */
+function withoutNumbers(layer) {
+  open = { layer, weights: {}, unit: null };
+  about();
+  drawPicture($("photo"), seen.prepared, layerOf(0).shape);
+  $("photo-words").textContent = $("channel-map-words").textContent = "";
+  $("channel-map").hidden = true;
+  $("unit").replaceChildren();
+  $("channels").replaceChildren();
+  $("step").replaceChildren(node("p", { class: "note" }, "The numbers of this layer are not in this file, to keep it small. Write it with a larger --limit-mb, or look at it with landsight serve."));
 }
 
 function about() {
@@ -98,7 +121,7 @@ const inputWords = () => `${network.input.width} × ${network.input.height} pixe
 /** The kernels of a layer that looks at colours can be seen as colours. */
 function filters(layer) {
   const { weight } = open.weights;
-  if (layer.arithmetic !== "convolution" || weight.shape[1] !== 3 || weight.shape[2] < 2) return [];
+  if (layer.arithmetic !== "convolution" || !weight || weight.shape[1] !== 3 || weight.shape[2] < 2) return [];
   const [count, , rows, columns] = weight.shape, plane = 3 * rows * columns;
   const pictures = Array.from({ length: Math.min(count, DRAWN) }, (_, k) => {
     const canvas = node("canvas", { class: "filter", "aria-hidden": "true" });

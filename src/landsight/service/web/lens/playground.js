@@ -82,7 +82,7 @@ export function startPlayground() {
     const [file] = $("kernel-file").files;
     $("kernel-file").value = "";
     if (!file) return;
-    try { picture = await greyOf(file); $("kernel-told").textContent = ""; draw(); } catch { $("kernel-told").textContent = `${file.name} cannot be shown by this browser. Drop it above: the lens reads more kinds.`; }
+    try { picture = await greyOf(file); $("kernel-told").textContent = ""; draw(); } catch { $("kernel-told").textContent = `${file.name} cannot be shown by this browser. Give it to the lens of landsight serve, which reads more kinds.`; }
   });
   $("kernel-after").addEventListener("click", (event) => {
     const box = $("kernel-after").getBoundingClientRect(), place = (position, length, count) => Math.min(count - 1, Math.max(0, Math.floor((position / length) * count)));

@@ -1,5 +1,5 @@
 // Where the page's numbers come from: the service, or the page itself when it was written as one file. Both offer
-//   describe() -> the network; look(file | null) -> {prepared, answer, layers}; tensor(layer) and weights(layer) -> Float32Arrays with shapes.
+//   describe() -> the network; has(layer) -> are its numbers there; look(file | null) -> {prepared, answer, layers}; tensor(layer) and weights(layer) -> Float32Arrays with shapes.
 
 /** What cannot be had, in words for people. `needsToken`: the service asks for one. */
 export class Refused extends Error {
@@ -25,6 +25,9 @@ export class ServiceSource {
   constructor() { this.token = ""; this.tensors = new Map(); this.stored = new Map(); this.prepared = null; }
 
   async describe() { this.network = await (await this.#ask("v1/lens")).json(); return this.network; }
+
+  /** Are the numbers of a layer, and of what it takes, to be had. */
+  has() { return true; }
 
   /** A photo of the bundle itself, or null. */
   async ownPhoto() {
@@ -82,6 +85,12 @@ export class FileSource {
   constructor(data) { this.data = data; this.network = data.network; this.opened = new Map(); }
 
   async describe() { return this.network; }
+
+  /** Are the numbers of a layer, and of what it takes, in the file. */
+  has(layer) {
+    const { tensors, weights } = this.data;
+    return [layer.number, ...layer.sources].every((n) => n in tensors) && (!layer.weights.length || layer.number in weights);
+  }
 
   async ownPhoto() { return null; }
 

@@ -15,7 +15,7 @@ export function stepView(sum, layer, place) {
 
 /** Does the sum give the network's own number? */
 function check(result, own) {
-  const apart = Math.abs(result - own), isSame = apart <= 1e-4 * Math.max(1, Math.abs(own));
+  const apart = Object.is(result, own) ? 0 : Math.abs(result - own), isSame = apart <= 1e-4 * Math.max(1, Math.abs(own));
   return node("p", { class: isSame ? "check" : "check wrong", "data-apart": apart, "data-own": own, "data-result": result },
     `${isSame ? "✓" : "✗"} The network's own number: `, node("strong", {}, number(own)), ` (${apart === 0 ? "the same" : `${apart.toExponential(1)} apart: it counts in 32 bits, this page in 64`}).`);
 }
