@@ -50,6 +50,7 @@ _PICTURE: Final = {"requestBody": {"required": True, "description": "`prepared` 
 #: Numbers that wait for their readers, all requests together: those of the sixteen largest layers of a network four times over.
 _UNREAD_BYTES: Final = 256_000_000
 _RETRY_S: Final = 2
+_PIECE: Final = 262_144
 #: Layers that one request may ask for: one, and what it takes. In one word: a list in a query cannot be told from a number.
 _NUMBERS: Final = "^[0-9]{1,6}(,[0-9]{1,6}){0,15}$"
 
@@ -95,9 +96,12 @@ class _Numbers(Response):
         self._sent = sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """See ASGI. In pieces: a server takes a whole body at once and keeps it, but waits for the reader before it takes the next piece."""
         try:
-            await super().__call__(scope, receive, send)
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            for start in range(0, len(self.body), _PIECE):
+                await send({"type": "http.response.body", "body": self.body[start : start + _PIECE], "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
         finally:
             self._sent(len(self.body))
 
