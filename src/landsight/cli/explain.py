@@ -82,7 +82,7 @@ def _explain_photos(source: Source, explainer: Any, paths: tuple[Path, ...], opt
         )
         code = answer_all(request, output)
     if not options["quiet"] and work.pictures:
-        click.echo(f"{source.manifest.name}, {explainer.method}: {work.pictures} pictures and {PAGE_NAME} in {folder}", err=True)
+        click.echo(f"{source.manifest.name}, {explainer.method}: {work.pictures} picture{"s"[: work.pictures != 1]} and {PAGE_NAME} in {folder}", err=True)
     return code
 
 
