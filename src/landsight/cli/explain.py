@@ -82,7 +82,8 @@ def _explain_photos(source: Source, explainer: Any, paths: tuple[Path, ...], opt
         )
         code = answer_all(request, output)
     if not options["quiet"] and work.pictures:
-        click.echo(f"{source.manifest.name}, {explainer.method}: {work.pictures} picture{"s"[: work.pictures != 1]} and {PAGE_NAME} in {folder}", err=True)
+        made = "1 picture" if work.pictures == 1 else f"{work.pictures} pictures"
+        click.echo(f"{source.manifest.name}, {explainer.method}: {made} and {PAGE_NAME} in {folder}", err=True)
     return code
 
 
