@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,11 @@ class Glance:
 
 def overview(trace: LayerTrace, image_chw: NDArray[np.float32]) -> list[Glance]:
     """Of every layer, on one picture. Shape: image_chw (c, h, w), normalised."""
-    made = trace.tensors(image_chw, range(len(trace.layers)))
+    return glances(trace.tensors(image_chw, range(len(trace.layers))))
+
+
+def glances(made: Mapping[int, NDArray[np.float32]]) -> list[Glance]:
+    """Of layers whose numbers are there already (LayerTrace.tensors)."""
     return [_glance(number, array) for number, array in made.items()]
 
 

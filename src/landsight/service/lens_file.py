@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landsight.explain.inside import Inside
-from landsight.explain.overview import overview
+from landsight.explain.overview import glances
 from landsight.photo.prepare import normalise
 
 #: In an order in which each needs only those before it.
@@ -45,7 +45,7 @@ def lens_data(inside: Inside, picture_hwc_u8: NDArray[np.uint8], answer: dict[st
         packed[table][str(number)] = _packed(arrays)
     return {
         "network": inside.to_dict(), "prepared": base64.b64encode(picture_hwc_u8.tobytes()).decode(), "answer": answer,
-        "layers": [glance.to_dict() for glance in overview(inside.trace, image)], **packed,
+        "layers": [glance.to_dict() for glance in glances(made)], **packed,
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import { $, by, node, number } from "./dom.js";
 import { drawColourKernel, drawFrame, drawLarge, drawMap, drawPicture, reachOf } from "./maps.js";
 import { drawNetwork, kindWords, markLayer } from "./network.js";
 import { startPlayground } from "./playground.js";
-import { FileSource, openSource } from "./source.js";
+import { FileSource, NOT_HERE, Refused, openSource } from "./source.js";
 import { stepView } from "./views.js";
 
 /** Channels whose maps are drawn at once. */
@@ -51,7 +51,8 @@ function first() {
 
 function refuse(error, again) {
   tell(error.message, true);
-  if (!error.needsToken) { if (error.name !== "Error" && !("needsToken" in error)) throw error; return; }
+  if (!(error instanceof Refused)) throw error;
+  if (!error.needsToken) return;
   $("token-row").hidden = false;
   $("token").focus();
   $("token-row").addEventListener("submit", (event) => { event.preventDefault(); source.token = $("token").value; $("token-row").hidden = true; again(); }, { once: true });
@@ -98,7 +99,7 @@ function withoutNumbers(layer) {
   $("channel-map").hidden = true;
   $("unit").replaceChildren();
   $("channels").replaceChildren();
-  $("step").replaceChildren(node("p", { class: "note" }, "The numbers of this layer are not in this file, to keep it small. Write it with a larger --limit-mb, or look at it with landsight serve."));
+  $("step").replaceChildren(node("p", { class: "note" }, NOT_HERE));
 }
 
 function about() {

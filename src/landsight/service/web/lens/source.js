@@ -6,6 +6,9 @@ export class Refused extends Error {
   constructor(words, needsToken = false) { super(words); this.needsToken = needsToken; }
 }
 
+/** Of a layer that was too large to take along. */
+export const NOT_HERE = "The numbers of this layer are not in this file, to keep it small. Write it with a larger --limit-mb, or look at it with landsight serve.";
+
 const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const size = (shape) => shape.reduce((a, b) => a * b, 1);
 
@@ -107,7 +110,7 @@ export class FileSource {
 
   async #unpacked(table, layer) {
     const packed = table[layer.number];
-    if (!packed) throw new Refused("The numbers of this layer are not in this file, to keep it small: write it with a larger --limit-mb, or look at it with landsight serve.");
+    if (!packed) throw new Refused(NOT_HERE);
     const key = `${table === this.data.tensors} ${layer.number}`;
     if (!this.opened.has(key)) {
       const stream = new Blob([bytesOf(packed)]).stream().pipeThrough(new DecompressionStream("gzip"));
