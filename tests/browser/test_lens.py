@@ -123,6 +123,19 @@ def test_what_a_number_sees_is_framed_and_moved_by_keys(page: Page) -> None:
     expect(page.locator("#about")).to_contain_text("kernels, in the colours they look for")
 
 
+def test_all_layers_are_one_stop_of_the_tab_key(page: Page) -> None:
+    expect(page.locator("#step .check")).to_be_visible(timeout=30_000)
+    layer(page, 2)
+    assert page.locator("#list button[tabindex='0']").count() == 1
+    page.locator("#list button[data-number='2']").focus()
+    for key, number in (("ArrowDown", 3), ("ArrowDown", 4), ("ArrowUp", 3), ("Home", 0), ("ArrowUp", 0)):
+        page.keyboard.press(key)
+        expect(page.locator(f"#list button[data-number='{number}']")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#list button[data-number='1']")).to_have_attribute("aria-current", "true")
+
+
 def test_another_photo_and_what_is_none(page: Page) -> None:
     expect(page.locator("#step .check")).to_be_visible(timeout=30_000)
     before = page.locator("#told").inner_text()
@@ -173,6 +186,10 @@ def test_the_playground(page: Page) -> None:
     expect(page.locator("#kernel-size")).to_contain_text("= 6. Width")
     page.locator("#kernel-stride").fill("3")
     expect(page.locator("#kernel-size")).to_contain_text("= 2. Width")
+    page.locator("#kernel-stride").fill("12")
+    expect(page.locator("#kernel-told")).to_have_text("Stride: a whole number from 1 to 8; 8 is taken.")
+    page.locator("#kernel-stride").fill("3")
+    expect(page.locator("#kernel-told")).to_be_empty()
     page.locator("#kernel-grid input").first.fill("7")
     expect(page.locator("#kernel-name")).to_have_value("own")
     page.locator("#kernel-dilation").fill("8")

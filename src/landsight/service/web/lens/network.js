@@ -10,13 +10,27 @@ export function drawNetwork(layers, glances, choose) {
   const list = $("list"), lanes = wired(layers);
   $("layers").style.setProperty("--wires", `${NEAR + lanes.count * LANE + 6}px`);
   list.replaceChildren(...layers.map((layer) => row(layer, glances[layer.number], choose)));
+  list.onkeydown = walk;
   drawWires(layers, lanes);
+}
+
+/** A network of a hundred layers is one stop of the Tab key: inside, arrow keys go from layer to layer, Enter opens one. */
+function walk(event) {
+  const buttons = [...$("list").querySelectorAll("button")], at = buttons.indexOf(document.activeElement);
+  const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: buttons.length - 1 }[event.key];
+  if (to === undefined || at < 0) return;
+  event.preventDefault();
+  if (!buttons[to]) return;
+  for (const button of buttons) button.tabIndex = -1;
+  buttons[to].tabIndex = 0;
+  buttons[to].focus();
 }
 
 export function markLayer(number) {
   for (const button of $("list").querySelectorAll("button")) {
     const is = Number(button.dataset.number) === number;
     button.setAttribute("aria-current", is ? "true" : "false");
+    button.tabIndex = is ? 0 : -1;
     if (is) button.scrollIntoView({ block: "nearest" });
   }
 }

@@ -10,6 +10,7 @@ const SIDE = 320;
 export function startPlayground() {
   let picture = gradient(), kernel = KERNELS.sobel_horizontal[1], made = null, unit = [0, 0];
   const settings = () => ({ stride: whole("kernel-stride"), dilation: whole("kernel-dilation"), edges: $("kernel-edges").value });
+  const tellTaken = () => { $("kernel-told").textContent = ["kernel-stride", "kernel-dilation"].map(taken).filter(Boolean).join(" "); };
 
   function draw() {
     const chosen = settings(), side = kernel.length;
@@ -76,7 +77,7 @@ export function startPlayground() {
   $("kernel-edges").replaceChildren(...Object.entries(EDGES).map(([name, [words]]) => node("option", { value: name }, words)));
   $("kernel-name").addEventListener("change", () => { if ($("kernel-name").value === "own") return; kernel = resized(KERNELS[$("kernel-name").value][1], Math.max(3, Number($("kernel-side").value))); $("kernel-side").value = String(kernel.length); kernelInputs(); draw(); });
   $("kernel-side").addEventListener("change", () => { kernel = resized(kernel, Number($("kernel-side").value)); kernelInputs(); draw(); });
-  for (const id of ["kernel-stride", "kernel-dilation", "kernel-edges"]) $(id).addEventListener("input", draw);
+  for (const id of ["kernel-stride", "kernel-dilation", "kernel-edges"]) $(id).addEventListener("input", () => { tellTaken(); draw(); });
   $("kernel-photo").addEventListener("click", () => $("kernel-file").click());
   $("kernel-file").addEventListener("change", async () => {
     const [file] = $("kernel-file").files;
@@ -102,6 +103,9 @@ export function startPlayground() {
 }
 
 const whole = (id) => Math.min(8, Math.max(1, Math.round(Number($(id).value) || 1)));
+
+/** What is said when a field holds something else than a whole number that a kernel can be moved by. */
+const taken = (id) => (Number($(id).value) === whole(id) ? "" : `${$(id).labels[0].textContent.trim()}: a whole number from 1 to 8; ${whole(id)} is taken.`);
 
 /** Rec. 601 luma, as photo editors and Pillow's "L". */
 const luma = (r, g, b) => Math.round(0.299 * r + 0.587 * g + 0.114 * b);
