@@ -98,6 +98,11 @@ def bundle_root(path: Path) -> Path:
     return path
 
 
+def is_model(path: Path) -> bool:
+    """Whether ``path`` is a bundle or a run folder, exported or not; else it may be a photo or a folder of them."""
+    return (bundle_root(path) / MANIFEST_NAME).exists() or (path / "recipe.toml").is_file()
+
+
 def load(path: Path | str | None = None, *, check_files: bool = True) -> Bundle:
     """Open a bundle, also that of a run folder; None opens the one that is shipped.
 
@@ -149,7 +154,9 @@ def _read_manifest(root: Path) -> bytes:
     path = root / MANIFEST_NAME
     if not root.exists():
         raise BundleError(
-            "bundle_missing", f"There is no bundle at {root}.", "Give a folder that `landsight export` made, or leave --bundle out."
+            "bundle_missing",
+            f"There is no bundle at {root}.",
+            "Give a folder that `landsight export` made, or none: then the shipped bundle answers.",
         )
     if not path.is_file():
         is_run = (root / "recipe.toml").is_file()

@@ -46,7 +46,9 @@ def explain(ctx: click.Context, /, paths: tuple[Path, ...], sanity: bool, **opti
     if sanity:
         _check_sanity(paths, options)
         return
-    is_named = _is_source(paths[0])
+    from landsight.bundle.load import is_model
+
+    is_named = is_model(paths[0])
     if not is_named and not paths[0].exists():
         raise UsageError("no_source", f"There is nothing at {paths[0]}.", "Give photos, or a run folder or a bundle and then photos.")
     if is_named and len(paths) == 1:
@@ -87,13 +89,6 @@ def _explain_photos(source: Source, explainer: Any, paths: tuple[Path, ...], opt
     return code
 
 
-def _is_source(path: Path) -> bool:
-    """A run folder or a bundle, not a folder of photos."""
-    from landsight.bundle.load import MANIFEST_NAME, bundle_root
-
-    return (bundle_root(path) / MANIFEST_NAME).exists() or (path / "recipe.toml").is_file()
-
-
 def _open(path: Path | None, options: Mapping[str, Any]) -> Source:
     """A run's own checkpoint where gradients are asked for or the run has no bundle; else its bundle, which answers the same."""
     from landsight.bundle.load import MANIFEST_NAME, bundle_root
@@ -121,7 +116,9 @@ def _open_run(path: Path | None, which: str, has_bundle: bool) -> Source:
 
 def _check_sanity(paths: tuple[Path, ...], options: Mapping[str, Any]) -> None:
     """The figure that says whether maps are worth anything; into the run, or where --out says."""
-    if len(paths) != 1 or not _is_source(paths[0]):
+    from landsight.bundle.load import is_model
+
+    if len(paths) != 1 or not is_model(paths[0]):
         raise UsageError(
             "no_source", f"--sanity needs one run folder or bundle: received {len(paths)} paths.", "Pictures are those of the data."
         )

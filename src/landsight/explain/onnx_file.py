@@ -48,10 +48,16 @@ def open_model(path: Path, image: Sequence[int] | None) -> tuple[Any, tuple[int,
     declared = [dim.dim_value or None for dim in dims][1:]
     wanted = tuple(image[-3:]) if image is not None else tuple(n or 0 for n in declared)
     if 0 in wanted:
-        raise UsageError("no_input_size", f"{path.name} leaves the size of its input open.", "Give --input, such as 3x224x224.")
+        raise UsageError(
+            "no_input_size",
+            f"{path.name} leaves the size of its input open.",
+            "Say it, such as --input 3x224x224, or give a model of fixed size.",
+        )
     if any(n not in (None, m) for n, m in zip(declared, wanted, strict=True)):
         is_fixed = "x".join(str(n or "any") for n in declared)
-        raise UsageError("fixed_net", f"{path.name} takes {is_fixed}: received {'x'.join(map(str, wanted))}.", "Leave --input out.")
+        raise UsageError(
+            "fixed_net", f"{path.name} takes {is_fixed}: received {'x'.join(map(str, wanted))}.", "Ask for the size that it takes."
+        )
     for dim, n in zip(dims, (1, *wanted), strict=True):
         dim.dim_value = n
     for value in (*model.graph.output, *model.graph.value_info):
