@@ -10,12 +10,15 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,6 +190,24 @@ def landsight_command(*arguments: str) -> list[str]:
     """The installed command beside this Python, as a user starts it."""
     script = Path(sys.executable).with_name("landsight")
     return [str(script) if script.is_file() else sys.executable, *([] if script.is_file() else ["-m", "landsight"]), *arguments]
+
+
+@contextmanager
+def serving(bundle: Path, *options: str) -> Iterator[tuple[int, str]]:
+    """`landsight serve` at a free port: its process and address. No engine is measured meanwhile."""
+    command = landsight_command(
+        "serve", "--port", "0", "--bundle", str(bundle), "--runtime", "onnxruntime", "--precision", "fp32", *options
+    )
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr is not None
+        found = re.search(r"http://[^ ]+", program.stderr.readline())
+        if found is None:
+            program.kill()
+            stop("the service did not start")
+        try:
+            yield program.pid, found[0]
+        finally:
+            program.send_signal(signal.SIGTERM)
 
 
 def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, may_fail: bool = False) -> Ran:

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common import ROOT, Figure, Report, settings, stop, use_same_cores
-from page import serving
+from common import ROOT, Figure, Report, serving, settings, stop, use_same_cores
 from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -64,7 +63,7 @@ def main() -> None:
     report = Report("lens", "the lens on ResNet-18, 224 px", chosen, notes=list(NOTES))
     with tempfile.TemporaryDirectory(prefix="landsight-bench-") as scratch:
         bundle = make_lens_bundle(Path(scratch) / "resnet", "resnet", 224)
-        with serving(bundle.root) as address, sync_playwright() as playwright:
+        with serving(bundle.root) as (_, address), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program)
             seen = [visit(browser, f"{address}/lens", _QUICK_EACH if chosen.quick else _EACH) for _ in range(chosen.rounds)]
             report.details |= {"chromium": browser.version, "layers": len(seen[0].layers), "clicks": len(seen[0].clicks)}

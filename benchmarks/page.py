@@ -8,20 +8,15 @@ Needs Debian's chromium. The map is drawn by the processor (SwiftShader), as on 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common import Figure, Report, landsight_command, open_bundle, settings, stop, use_same_cores
+from common import Figure, Report, open_bundle, serving, settings, stop, use_same_cores
 from playwright.sync_api import Browser, sync_playwright
 
 from service import mixed
@@ -72,7 +67,7 @@ def main() -> None:
     report = Report("page", f"the page, {count} photos dropped at once", chosen, bundle, notes=list(NOTES))
     with (
         tempfile.TemporaryDirectory(prefix="landsight-bench-") as scratch,
-        serving(bundle.root) as address,
+        serving(bundle.root) as (_, address),
         sync_playwright() as playwright,
     ):
         files = []
@@ -84,22 +79,6 @@ def main() -> None:
         report.details |= {"photos": count, "chromium": browser.version, "long_tasks": [one.long_tasks for one in seen]}
         browser.close()
     report.finish(figures(seen, count))
-
-
-@contextmanager
-def serving(bundle: Path) -> Iterator[str]:
-    """`landsight serve`: its address."""
-    command = landsight_command("serve", "--port", "0", "--bundle", str(bundle), "--runtime", "onnxruntime", "--precision", "fp32")
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
-        assert program.stderr is not None
-        found = re.search(r"http://[^ ]+", program.stderr.readline())
-        if found is None:
-            program.kill()
-            stop("the service did not start")
-        try:
-            yield found[0]
-        finally:
-            program.send_signal(signal.SIGTERM)
 
 
 def visit(browser: Browser, address: str, files: list[Path]) -> Seen:

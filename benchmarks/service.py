@@ -13,7 +13,6 @@ import argparse
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -22,14 +21,27 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common import SIDES, Figure, Report, in_turns, landsight_command, open_bundle, ratio, run, settings, stop, use_same_cores, warm
+from common import (
+    SIDES,
+    Figure,
+    Report,
+    in_turns,
+    landsight_command,
+    open_bundle,
+    ratio,
+    run,
+    serving,
+    settings,
+    stop,
+    use_same_cores,
+    warm,
+)
 from memory import linked, pss_kb, tree
 
 from landsight.bundle.load import Bundle
@@ -118,25 +130,9 @@ def located(plan: Plan) -> float:
     return len(list(plan.folder.iterdir())) / run(command).wall_s
 
 
-@contextmanager
-def serving(plan: Plan) -> Iterator[tuple[int, str]]:
-    """`landsight serve`: its process and address."""
-    command = landsight_command("serve", "--port", "0", "--bundle", str(plan.bundle.root), *_FREE)
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
-        assert program.stderr is not None
-        found = re.search(r"http://[^ ]+", program.stderr.readline())
-        if found is None:
-            program.kill()
-            stop("the service did not start")
-        try:
-            yield program.pid, found[0]
-        finally:
-            program.send_signal(signal.SIGTERM)
-
-
 def loaded(plan: Plan) -> Load:
     """The service under the clients."""
-    with serving(plan) as (pid, address):
+    with serving(plan.bundle.root) as (pid, address):
         return under_load(plan, pid, address, "/v1/locate", "files")
 
 
@@ -189,7 +185,7 @@ def cpu_s(pid: int) -> float:
 def one_alone(plan: Plan) -> tuple[list[float], list[float]]:
     """Milliseconds of one request after the other, and of decoding and the network for the same photos in one process."""
     contents = [path.read_bytes() for path in plan.photos[: plan.alone]]
-    with serving(plan) as (_, address):
+    with serving(plan.bundle.root) as (_, address):
         host, _, port = address.removeprefix("http://").partition(":")
         client = http.client.HTTPConnection(host, int(port))
         asked = [timed(partial(post, client, photo)) for photo in contents[:10] + contents][10:]
