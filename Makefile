@@ -4,6 +4,8 @@
 PYTHON ?= python3
 export PHOTOS ?=
 OPTIONS ?=
+# Processes that the tests are shared out to.
+JOBS ?= 2
 
 LIGHT := .venv-light
 FULL := .venv
@@ -85,8 +87,9 @@ check: $(FULL)/.stamp
 	@$(FULL)/bin/mypy --strict src
 	@$(FULL)/bin/lint-imports --no-cache
 
+# The tests of a file stay in one process, so that what they share is made once.
 test: check
-	@$(FULL)/bin/python -m pytest
+	@$(FULL)/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 bench: $(FULL)/.stamp
 	@for name in cold_start speed_photos speed_small only_gps memory quality; do echo "== $$name"; $(FULL)/bin/python benchmarks/$$name.py || exit 1; done

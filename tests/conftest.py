@@ -8,6 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+if not os.environ.get("CI"):  # there Hypothesis has such a profile of its own
+    # Beside other work (tests run two at a time) an example may take its time; how long one takes is measured elsewhere.
+    settings.register_profile("unhurried", deadline=None)
+    settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
