@@ -60,7 +60,8 @@ function refuse(error, again) {
 
 /** What an answer is worth that is none. */
 const NO_ANSWER = { unknown_place: "A place, and none that it knows; the likeliest would be", not_a_place: "Not a place; the likeliest would be", unknown: "None of its labels; the likeliest would be" };
-const answerWords = (answer) => (answer?.candidates?.length ? `${NO_ANSWER[answer.looked ?? answer.outcome] ?? "The answer"}: ${answer.candidates.map((c) => `${c.name ?? c.label} ${(100 * c.probability).toFixed(1)} %`).join(", ")}` : "");
+const nameOf = (label) => network.names[network.labels.indexOf(label)] || label;
+const answerWords = (answer) => (answer?.candidates?.length ? `${NO_ANSWER[answer.looked ?? answer.outcome] ?? "The answer"}: ${answer.candidates.map((c) => `${c.name ?? nameOf(c.label)} ${(100 * c.probability).toFixed(1)} %`).join(", ")}` : "");
 
 /** Open a layer. `unit`: the number to work out, if the layer has it; else its largest. */
 async function choose(n, unit = null) {
