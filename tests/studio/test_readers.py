@@ -116,6 +116,7 @@ def test_classify_says_that_it_learns_one_label(tmp_path: Path) -> None:
         ("file,label\n", {}, "no line below its heading"),
         ("file,label\na.png,x\nb.png,x\n", {}, "Give at least two"),
         ("file,name2\na.png,x\n", {}, "Which column of labels.csv is the label"),
+        ("", {}, "is empty"),
         ("file,label\na.png,x\n", {"label_column": "lable"}, "no column 'lable'. Did you mean 'label'"),
         ("file,label,x\na.png,x,1\nb.png,y,nan\n", {"value_columns": ("x",)}, "line 3: x is no number: received 'nan'"),
         ("file,label,split\na.png,x,train\na.png,y,test\n", {}, "lines 2 and 3: 'a.png' is in two parts"),

@@ -261,6 +261,15 @@ def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(fold
     assert shown("postgresql://me:secret@h/db").startswith("postgresql+psycopg2://me:***@h")
 
 
+def test_a_file_that_is_no_database_is_said_in_words(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "study.db").write_bytes(b"not a database at all, " * 100)
+    with pytest.raises(UsageError, match="file is not a database") as caught:
+        _search(folder, tmp_path / "s", 1)
+    assert caught.value.code == "storage_unreachable" and "Move that file away" in caught.value.advice
+    assert "SQL:" not in str(caught.value)
+
+
 def test_what_cannot_be_trained_ends_the_search_with_the_reason(folder: Path, tmp_path: Path) -> None:
     recipe = _recipe(folder)
     with pytest.raises(UsageError, match=r"None of the first 3 trials.*optimise\.rate"):

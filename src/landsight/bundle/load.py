@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -162,7 +163,7 @@ def _read_manifest(root: Path) -> bytes:
         is_run = (root / "recipe.toml").is_file()
         raise BundleError(
             "bundle_foreign", f"{root} is no bundle: it has no {MANIFEST_NAME}.",
-            f"It is a run that was not exported: `landsight export {root}` makes its bundle." if is_run else _GIVE_EXPORTED,
+            f"It is a run that was not exported: `landsight export {shlex.quote(str(root))}` makes its bundle." if is_run else _GIVE_EXPORTED,
         )  # fmt: skip
     try:
         size = path.stat().st_size

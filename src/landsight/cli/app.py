@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -62,6 +63,15 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
+#: What to do about what the system says of a file; most places are asked before the work begins (studio/folders.py).
+_WHEN_IT_CANNOT_BE_WRITTEN = {
+    errno.ENOSPC: "Make room, then give the same command again.",
+    errno.EDQUOT: "Make room, then give the same command again.",
+    errno.EROFS: "Give --out a place that you may write to.",
+    errno.EACCES: "Check its permissions, or give --out a place that you may write to.",
+}
+
+
 def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
@@ -107,7 +117,8 @@ def explain(error: BaseException) -> int:
         fail(str(error))
         return error.exit_code
     if isinstance(error, OSError) and error.strerror:
-        fail(f"{error.strerror}: {error.filename}." if error.filename else f"{error.strerror}.")
+        advice = _WHEN_IT_CANNOT_BE_WRITTEN.get(error.errno or 0, "")
+        fail(f"{error.strerror}: {error.filename}. {advice}" if error.filename else f"{error.strerror}. {advice}")
         return EXIT_SOME_FAILED
     if os.environ.get("LANDSIGHT_DEBUG"):
         raise error

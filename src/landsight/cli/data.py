@@ -11,9 +11,8 @@ from typing import Any
 
 import click
 
-from landsight.cli.safe_text import visible
+from landsight.cli.safe_text import quoted, visible
 from landsight.cli.studio_verb import studio_module
-from landsight.errors import UsageError
 
 _DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
 _SET = click.option(
@@ -121,7 +120,7 @@ def split(
     click.echo(visible(str(written)))
     if how is None:
         click.echo(
-            f"train on it: landsight train {visible(str(folder))} --set data.reader=csv --set data.labels_file={visible(str(written.resolve()))}"
+            f"train on it: landsight train {quoted(folder)} --set data.reader=csv --set {quoted(f'data.labels_file={written.resolve()}')}"
         )
 
 
@@ -146,12 +145,9 @@ def _recipe(folder: Path, settings: tuple[str, ...]) -> Any:
 def _target(folder: Path, out: Path | None, verb: str) -> Path:
     """Where results go: NAME-check in the current folder by default. Raises: UsageError for a place inside DIR."""
     target = out or Path(f"{folder.resolve().name}-{verb}")
-    if target.resolve().is_relative_to(folder.resolve()):
-        raise UsageError(
-            "out_inside",
-            f"Results would lie inside the pictures' folder: received {target}.",
-            "Give --out another folder: DIR is not touched.",
-        )
+    folders = studio_module("folders")
+    folders.require_outside(target, folder)
+    folders.require_writable(target)
     return target
 
 

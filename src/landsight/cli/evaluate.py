@@ -16,7 +16,10 @@ from landsight.errors import UsageError
 @click.command()
 @click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, exists=True))
 @click.option(
-    "--part", default="test", show_default=True, metavar="NAME", help="Which pictures: a part of the data, such as test or train."
+    "--part",
+    default=None,
+    metavar="NAME",
+    help="Which pictures: a part of the data. Default: test; for a bundle, the one that DIR has, if it has one alone.",
 )
 @click.option(
     "--data", "root", default=None, metavar="DIR", help="The folder of labelled pictures. A run knows its own, a bundle needs it."
@@ -48,7 +51,7 @@ def evaluate(source: Path, format_: str, folds: int | None, learning_curve: bool
         return
     if not source.is_dir():
         raise UsageError("no_run", f"{source} is no folder.", "Give a run folder or a bundle; a recipe with --folds or --learning-curve.")
-    part = options.pop("part")
+    part = options.pop("part") or studio_module("evaluate").usual_part(source, options["root"])
     found = studio_module("evaluate").evaluate(source, split=part, say=_say, **options)
     if format_ == "json":
         click.echo(found.to_json(), nl=False)
@@ -59,7 +62,10 @@ def evaluate(source: Path, format_: str, folds: int | None, learning_curve: bool
     if found.looks is not None:
         click.echo(f"look {found.looks} at {part!r}")
     elif part == "train":
-        click.echo("These pictures were learnt from, or some of them were: others will be told less well.")
+        known = (
+            "These pictures were learnt from, or some of them were" if options["root"] is None else "If it has learnt from these pictures"
+        )
+        click.echo(f"{known}: others will be told less well.")
     page = (options["out"] or source) / f"evaluation-{part}.html"
     if page.is_file():  # of a bundle nothing is written unless --out says where
         click.echo(f"page: {page}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
+from pathlib import Path
 
 #: Unicode categories that move the cursor, hide, reorder or cannot be encoded: control, format, surrogate, line and paragraph breaks.
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -16,6 +18,11 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escape(c) if unicodedata.category(c) in _UNSAFE_CATEGORIES else c for c in text)
+
+
+def quoted(argument: Path | str) -> str:
+    """An argument of a command that may be copied: as a shell takes it, safe to show."""
+    return shlex.quote(visible(str(argument)))
 
 
 def _escape(character: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from landsight.cli.app import EXIT_INTERRUPTED, EXIT_OK, EXIT_SOME_FAILED
+from landsight.cli.safe_text import quoted
 from landsight.cli.studio_verb import studio_module
 from landsight.errors import UsageError
 
@@ -42,7 +43,7 @@ def train(ctx: click.Context, /, source: Path, out: Path | None, finish: bool | 
     it, RUN/report.html. A run that was interrupted goes on when the same command is given again; `landsight resume RUN` goes on with its
     training alone. Exit code 130: interrupted, the last step is saved.
     """
-    out = out or Path("runs") / source.stem
+    out = out or Path("runs") / source.resolve().stem
     options["settings"] = (*options["settings"], *_settings(source, options, options.pop("batch_size"), options.pop("start")))
     if (kind := options.pop("trial")) is not None:
         ctx.exit(_try(kind, source, out, options))
@@ -90,7 +91,7 @@ def _build(ctx: click.Context, source: Path, out: Path, **options: Any) -> None:
     verb = "locate --bundle" if built.bundle.manifest.places else "predict"
     click.echo(f"page:   {built.page}")
     click.echo(f"bundle: {built.bundle.root}")
-    click.echo(f"use it: landsight {verb} {built.bundle.root} PHOTOS")
+    click.echo(f"use it: landsight {verb} {quoted(built.bundle.root)} PHOTOS")
     ctx.exit(EXIT_OK)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from landsight.cli.app import EXIT_INTERRUPTED, EXIT_OK
+from landsight.cli.safe_text import quoted
 from landsight.cli.studio_verb import studio_module
 
 
@@ -53,4 +54,4 @@ def _tell(tuned: Any) -> None:
     click.echo(f"what mattered: {tuned.folder / 'tune.html'}")
     if tuned.done < tuned.goal:
         click.echo(f"{tuned.goal - tuned.done} trials are left: the same command goes on")
-    click.echo(f"train it: landsight train {tuned.best_recipe}")
+    click.echo(f"train it: landsight train {quoted(tuned.best_recipe)}")

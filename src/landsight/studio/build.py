@@ -22,13 +22,14 @@ from landsight.errors import DataError, UsageError
 from landsight.studio import recipe as recipes
 from landsight.studio.build_page import write_page
 from landsight.studio.calibrate import calibrate
-from landsight.studio.data.readers import open_reader
+from landsight.studio.data.readers import open_reader, require_outside_data
 from landsight.studio.data.split import PARTS_NAME, read_parts
 from landsight.studio.defaults import Proposal, propose
 from landsight.studio.engine import open_run
 from landsight.studio.evaluate import evaluate, read_part
 from landsight.studio.evaluate_page import task_report
 from landsight.studio.export import export
+from landsight.studio.folders import make_folder, require_writable
 from landsight.studio.recipe import DataRecipe, Recipe
 from landsight.studio.recipe_ranges import check_asked
 from landsight.studio.report.page import Section
@@ -86,6 +87,7 @@ def chosen(
 ) -> tuple[Recipe, tuple[tuple[str, str], ...]]:
     """The recipe, and why each thing in it was chosen. Of a run that has begun: what was chosen then, if nothing else is asked for now."""
     check_asked(epochs=epochs, minutes=minutes)
+    require_writable(out)
     if source.is_file():
         recipe = recipes.load(source, settings)
         return (recipe if epochs is None else with_epochs(recipe, epochs)), ()
@@ -98,12 +100,13 @@ def chosen(
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("bad_run_file", f"{known} is not what was chosen: {error}.", _ANEW) from None
     recipes.from_dict({}, settings)  # a mistake in them is said before pictures are read
+    require_outside_data(out, _data_of(source, settings))
     proposal = proposed(source, minutes, settings, epochs)
     for what, why in proposal.reasons:
         say(f"chosen: {what} ({why})")
     if not is_first_process():
         return proposal.recipe(tuple(settings)), proposal.reasons
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     text = json.dumps({"asked": asked, "recipe": proposal.tree, "reasons": proposal.reasons}, indent=1, ensure_ascii=False)
     write_atomic(known, (text + "\n").encode("utf-8", "surrogateescape"))
     return proposal.recipe(tuple(settings)), proposal.reasons
@@ -111,14 +114,17 @@ def chosen(
 
 def proposed(source: Path, minutes: float | None, settings: Sequence[str], epochs: int | None = None) -> Proposal:
     """What suits the pictures of a folder; the data section of ``settings`` counts when they are looked at."""
-    root = {"root": str(source.resolve())}
-    data = recipes.from_dict({"data": root}, [s for s in settings if s.startswith("data.")]).data
+    root, data = {"root": str(source.resolve())}, _data_of(source, settings)
     given = [s.partition("=")[0].strip() for s in settings]
     is_head_alone = minutes is None and epochs is None and "train.fit_head" in given and recipes.from_dict({}, settings).train.fit_head
     proposal = propose(survey(data), root, minutes=0.0 if is_head_alone else minutes, epochs=epochs, settings=settings)
     return (
         replace(proposal, reasons=(*proposal.reasons, (", ".join(settings), "asked for, in place of the above"))) if settings else proposal
     )
+
+
+def _data_of(source: Path, settings: Sequence[str]) -> DataRecipe:
+    return recipes.from_dict({"data": {"root": str(source.resolve())}}, [s for s in settings if s.startswith("data.")]).data
 
 
 def finish(run: Run, reasons: Sequence[tuple[str, str]] = (), *, test: bool = True, say: Say | None = None) -> Built:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ def write_page(
 ) -> Path:  # fmt: skip
     """Write the page of the run folder that ``path`` lies in. ``sections``: the task's own, about the test part. ``ended``: as Run.ended."""
     run = path.parent
-    advice = f"landsight resume {run} writes it anew."
+    advice = f"landsight resume {shlex.quote(str(run))} writes it anew."
     environment = read_run_file(run / "environment.json", advice)
     if not isinstance(environment.get("data"), dict):
         raise DataError("bad_run_file", f"{run / 'environment.json'} is not what training writes, or not there.", advice)
@@ -54,11 +55,10 @@ def _short(
     blocks: list[Block] = [] if tiled else [Tiles([_tile(name, shown[name]) for name in order[:4]])]
     if not tested:
         blocks.append(Text("There was no test part, so these are figures of the pictures that chose the weights: too kind.", "warning"))
-    verb = "locate" if bundle.manifest.places else "predict"
-    use = f"landsight {verb} --bundle {run / 'bundle'} PHOTOS" if verb == "locate" else f"landsight predict {run / 'bundle'} PHOTOS"
+    verb = "locate --bundle" if bundle.manifest.places else "predict"
     size = sum(p.stat().st_size for p in bundle.root.rglob("*") if p.is_file()) / 1e6
     blocks += [
-        Pre(use, "Use it, on any machine, without torch:"),
+        Pre(f"landsight {verb} {shlex.quote(str(run / 'bundle'))} PHOTOS", "Use it, on any machine, without torch:"),
         Text(f"The bundle has {size:.1f} MB, holds everything it needs, and was checked from picture bytes to answer against the network."),
     ]
     return Section("In short", blocks, _in_words(shown[main], part) if main in shown else "")
@@ -120,7 +120,7 @@ def _recipe(run: Path, environment: Mapping[str, Any]) -> Section:
     return Section(
         "To make it again",
         [
-            Pre(f"landsight train {run / 'recipe.toml'} --out ANOTHER_RUN"),
+            Pre(f"landsight train {shlex.quote(str(run / 'recipe.toml'))} --out ANOTHER_RUN"),
             Pre((run / "recipe.toml").read_text(encoding="utf-8"), "The recipe", folded=True),
             Pairs({**made, **environment["versions"]}, "Where it was made", folded=True),
         ],

@@ -20,13 +20,15 @@ from landsight.studio.data.split import PARTS_NAME, read_parts
 from landsight.studio.engine import open_run
 from landsight.studio.evaluate_page import page, predictions_csv, task_report
 from landsight.studio.evaluation import Evaluation, evaluate_engine
+from landsight.studio.folders import make_folder, require_writable
 from landsight.studio.recipe import DataRecipe
+from landsight.studio.resolve import nearest
 from landsight.studio.robustness import robustness as shake
 from landsight.studio.robustness import section
 from landsight.studio.run_file import read_run_file
 from landsight.studio.train.checkpoint import FILE, write_atomic
 
-__all__ = ["Evaluation", "confused_of", "count_look", "evaluate", "evaluate_engine", "read_looks", "read_part"]
+__all__ = ["Evaluation", "confused_of", "count_look", "evaluate", "evaluate_engine", "read_looks", "read_part", "usual_part"]
 
 #: Looks at each part of the data, in the run folder.
 LOOKS_NAME = "looks.json"
@@ -69,6 +71,8 @@ def evaluate(
         engine, manifest, arrays = trained.engine(), trained.manifest(), {}
         data = trained.recipe.data
         out = out or source
+    if out is not None:
+        require_writable(out)
     # A folder that is named is another one than the run's: its parts are its own.
     samples = read_part(replace(data, root=root) if root else data, split, manifest.labels, run=None if root else source)
     looks = count_look(out, split, engine.name) if out is not None else None
@@ -84,12 +88,20 @@ def evaluate(
         details["robustness"] = shaken.figures()
     found = replace(found, details=details)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         about = {"measured": str(source), "part": split, "engine": engine.name, "task": manifest.task, "classes": str(len(samples.labels))}
         write_atomic(out / f"predictions-{split}.csv", predictions_csv(manifest.task, found, samples))
         write_atomic(out / f"evaluation-{split}.json", found.to_json().encode("utf-8", "surrogateescape"))
         write_atomic(out / f"evaluation-{split}.html", page(found, sections, about, read_looks(out, split)).encode())
     return found
+
+
+def usual_part(source: Path, root: str | None) -> str:
+    """What is measured when nobody says: "test"; for a bundle on a folder that has one part alone, that one."""
+    if root is None or not (source / MANIFEST_NAME).is_file():
+        return "test"
+    parts = list(open_reader(DataRecipe(root=root)).splits())
+    return parts[0] if len(parts) == 1 else "test"
 
 
 def read_part(data: DataRecipe, split: str, labels: Sequence[str], run: Path | None = None) -> Samples:
@@ -99,6 +111,9 @@ def read_part(data: DataRecipe, split: str, labels: Sequence[str], run: Path | N
     """
     reader, names = open_reader(data), (*labels, *data.exclude)
     went = {} if run is None else read_parts(run / PARTS_NAME)
+    known = {*reader.splits(), *went.values()}
+    if split not in known:
+        raise DataError("no_split", f"{data.root} has no part {split!r}.", nearest(split, known))
     if split in went.values() and (split == "train" or split not in reader.splits()):
         samples = reader.read("train", names).where(lambda s: went.get(s.name) == split)
     else:
@@ -125,7 +140,7 @@ def count_look(folder: Path, split: str, what: str) -> int | None:
     """Note a look at a part of the data before it happens; returns how often it was looked at by now. Parts of training are not counted."""
     if split in _UNCOUNTED:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / LOOKS_NAME
     looks = _looks(path)
     looks.setdefault(split, []).append({"when": datetime.now(UTC).isoformat(timespec="seconds"), "engine": what})

@@ -14,6 +14,7 @@ from landsight.studio.data.samples import Samples
 from landsight.studio.data.split import parts_csv
 from landsight.studio.engine import open_run
 from landsight.studio.evaluation import Evaluation, evaluate_engine
+from landsight.studio.folders import make_folder
 from landsight.studio.recipe import Recipe
 from landsight.studio.train.checkpoint import FILE, write_atomic
 from landsight.studio.train.run import train
@@ -42,7 +43,7 @@ class Again:
         Raises: as train does.
         """
         folder, table = self.out / name, self.out / f"{name}.csv"
-        self.out.mkdir(parents=True, exist_ok=True)
+        make_folder(self.out)
         write_atomic(table, parts_csv(parts))
         data = replace(self.recipe.data, parts=str(table.resolve()), cache=str(self.cache.resolve()))
         run = train(replace(self.recipe, data=data), folder, say=lambda line: self.say(f"{name}: {line}"))

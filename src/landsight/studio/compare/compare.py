@@ -17,6 +17,7 @@ from landsight.bundle.manifest import Metric
 from landsight.errors import DataError, UsageError
 from landsight.studio.compare.measured import Cost, Measured, measure
 from landsight.studio.compare.paired import holm, p_value
+from landsight.studio.folders import make_folder, require_writable
 from landsight.studio.metrics import mean_mark, paired_difference
 from landsight.studio.recipe import flat
 from landsight.studio.train.checkpoint import write_atomic
@@ -109,6 +110,8 @@ def compare(
     """
     if len(folders) < 2:
         raise UsageError("one_run", f"Comparing takes two runs: received {len(folders)}.", "Name at least two run folders.")
+    if out is not None:
+        require_writable(out)
     runs = measure(folders, part, say or _to_stderr)
     files, left_out = common(runs)
     seeds = {run.recipe.train.seed for run in runs if run.recipe is not None}
@@ -126,7 +129,7 @@ def compare(
     if out is not None:
         from landsight.studio.compare.page import page
 
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         write_atomic(out / "compare.json", made.to_json().encode("utf-8", "surrogateescape"))
         write_atomic(out / "compare.html", page(made).encode())
     return made

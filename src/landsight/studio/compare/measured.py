@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from landsight.errors import DataError
+from landsight.errors import DataError, UsageError
 from landsight.photo.prepare import Preparation
 from landsight.studio import recipe as recipes
 from landsight.studio.data.samples import Sample
@@ -119,11 +120,16 @@ def _predictions(folder: Path, part: str, name: str, say: Callable[[str], None],
     if is_old:
         raise DataError(
             "old_predictions", f"The answers of {name} for {part!r} are older than its weights.",
-            f"Measure again: landsight evaluate {folder} --part {part} (a look that is counted).",
+            f"Measure again: landsight evaluate {shlex.quote(str(folder))} --part {part} (a look that is counted).",
+        )  # fmt: skip
+    if not is_run:
+        raise UsageError(
+            "no_run", f"{folder} is no trained run, and holds no {path.name}.",
+            "Name run folders, or folders that `landsight evaluate --out` wrote into.",
         )  # fmt: skip
     raise DataError(
         "no_predictions", f"There are no answers of {name} for the part {part!r}.",
-        f"Comparing makes no look at a test part of its own. Run: landsight evaluate {folder} --part {part}",
+        f"Comparing makes no look at a test part of its own. Run: landsight evaluate {shlex.quote(str(folder))} --part {part}",
     )  # fmt: skip
 
 

@@ -121,9 +121,11 @@ def _draw_curves(figure: Figure, look: Look, made: Comparison, main: str) -> Non
         for axes, points in zip(panels, lines, strict=True):
             if points:
                 axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, label=run.name)
-    for axes, title, below in zip(panels, ("loss", main.replace("_", " "), ""), ("epoch", "epoch", "minutes of training"), strict=True):
+    for axes, title, below in zip(panels, ("loss", *2 * (main.replace("_", " "),)), ("epoch", "epoch", "minutes of training"), strict=True):
         axes.set_title(title)
         axes.set_xlabel(below)
+        if below == "epoch":
+            axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     if panels[0].lines:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 

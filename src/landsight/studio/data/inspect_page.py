@@ -7,6 +7,7 @@ from pathlib import Path
 
 from landsight.studio.data.giveaway import Giveaway
 from landsight.studio.data.inspect import FEW, KINDS, Finding, Inspection
+from landsight.studio.folders import make_folder
 from landsight.studio.report.page import Block, Cell, Column, Entry, Gallery, Picture, Section, Table, Text, Tile, Tiles, render
 from landsight.studio.report.thumbnails import thumbnails
 from landsight.studio.report.words import made_by, percent, share_cell
@@ -39,7 +40,7 @@ _PAIRED = ("two_labels", "leak", "exact_duplicate", "near_duplicate")
 
 def write(inspection: Inspection, name: str, out: Path) -> tuple[Path, Path]:
     """Write ``check.html`` and ``findings.csv`` into the folder ``out``; returns both paths. ``name``: of the data set, for the title."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     page, table = out / PAGE_NAME, out / CSV_NAME
     write_atomic(table, inspection.to_csv())
     write_atomic(page, to_html(inspection, name).encode())

@@ -18,6 +18,7 @@ from landsight.studio.data.related import Leak, leaks_csv
 from landsight.studio.data.samples import Sample, Samples
 from landsight.studio.data.split import carve
 from landsight.studio.data.survey import Progress, survey
+from landsight.studio.folders import make_folder
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.train.checkpoint import write_atomic
 
@@ -80,7 +81,7 @@ def write(split: Split, recipe: DataRecipe, out: Path, *, how: Literal["table", 
     made = next((s for samples in split.parts.values() for s in samples.items if s.picture is not None), None)
     if made is not None and how != "copy":
         raise UsageError("no_files", f"{made.path.name} holds many pictures: no table or link can name one.", "Use --copy.")
-    out.mkdir(parents=True)
+    make_folder(out)
     if split.leaks:
         write_atomic(out / LEAKS_NAME, leaks_csv(split.leaks))
     if how == "table":

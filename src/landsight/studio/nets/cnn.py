@@ -7,9 +7,12 @@ is 64 x 4 x 4 = 1,024 numbers for pictures of 32 x 32; with ``hidden``, dense la
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
+import torch
 from torch import nn
 
+from landsight.errors import RecipeError
 from landsight.photo.prepare import Preparation
 from landsight.studio.nets.initialise import initialise, initialise_head
 from landsight.studio.nets.layers import Dense, Flatten, convolution, pooling, scaled
@@ -18,6 +21,8 @@ from landsight.studio.nets.sizes import output_shape
 from landsight.studio.recipe import NetRecipe
 
 _FIRST, _DEPTH, _KERNEL = 16, 3, 3
+#: Channels of the last block: two such blocks have 0.6 GB of weights.
+_WIDEST = 4096
 
 
 def build(recipe: NetRecipe, outputs: int, image: Preparation) -> SequentialNet:
@@ -25,18 +30,26 @@ def build(recipe: NetRecipe, outputs: int, image: Preparation) -> SequentialNet:
 
     Raises: RecipeError for a picture that the blocks leave nothing of.
     """
-    blocks: list[nn.Module] = []
-    width_in = channels(image)
-    for number in range(recipe.depth or _DEPTH):
-        width = scaled(_FIRST * 2**number, recipe.width)
-        blocks.append(_block(recipe, width_in, width, number))
-        width_in = width
-    _, rows, columns = output_shape(nn.Sequential(OrderedDict(blocks=nn.Sequential(*blocks))), (channels(image), image.height, image.width))
+    widths = [scaled(_FIRST * 2**number, recipe.width) for number in range(recipe.depth or _DEPTH)]
+    if widths[-1] > _WIDEST:
+        raise RecipeError(
+            "bad_value", f"net.depth {len(widths)} at net.width {recipe.width:g} ends in {widths[-1]:,} channels: each block has twice as many.",
+            f"Lower one of them: at most {_WIDEST:,} channels.",
+        )  # fmt: skip
+    with torch.device("meta"):  # whether the picture lasts is known before memory is taken for weights
+        drawn = nn.Sequential(OrderedDict(blocks=nn.Sequential(*_blocks(recipe, image, widths))))
+    _, rows, columns = output_shape(drawn, (channels(image), image.height, image.width))
+    blocks, width_in = _blocks(recipe, image, widths), widths[-1]
     top, embedding = flat_top(recipe, width_in, (rows, columns))
     net = SequentialNet(blocks, embedding, outputs, dropout=recipe.dropout, hidden=top)
     initialise(net, recipe.init)
     initialise_head(net.head)
     return net
+
+
+def _blocks(recipe: NetRecipe, image: Preparation, widths: Sequence[int]) -> list[nn.Module]:
+    before = (channels(image), *widths)
+    return [_block(recipe, inputs, outputs, number) for number, (inputs, outputs) in enumerate(zip(before, widths, strict=False))]
 
 
 def flat_top(recipe: NetRecipe, width: int, grid: tuple[int, int]) -> tuple[list[nn.Module], int]:

@@ -19,6 +19,7 @@ from landsight.studio.data.samples import Samples
 from landsight.studio.engine import Trained, open_run
 from landsight.studio.evaluate import count_look, read_part
 from landsight.studio.explain import of_trained
+from landsight.studio.folders import make_folder
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.robustness import stratified
 from landsight.studio.sanity import randomise
@@ -152,7 +153,7 @@ def _bundle_of(path: Path) -> Subject:
 def _written(result: Sanity, found: Measured, pictures: Sequence[ImageU8], source: Source, out: Path) -> Sanity:
     from landsight.studio.sanity.page import figure, page
 
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     stem = f"explain-sanity-{result.part}"
     shown: list[tuple[ImageU8, Any]] = list(zip(pictures, found.hidden, strict=True))[:: max(1, len(pictures) // SHOWN)][:SHOWN]
     write_atomic(out / f"{stem}.json", result.to_json().encode("utf-8", "surrogateescape"))

@@ -58,7 +58,7 @@ def draw_curves(figure: Figure, look: Look, rows: Sequence[Row]) -> None:
     for axes, title in ((losses, "loss"), (looks, "share right"), (rate, "rate")):
         axes.set_title(title)
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         if len(axes.lines) > 1:
             axes.legend()
     if not looks.lines:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landsight.studio.data.loader import TrainingViews, batches
+from landsight.studio.folders import make_folder
 from landsight.studio.recipe import Recipe
 from landsight.studio.report.plots import Look, png
 from landsight.studio.train.checkpoint import write_atomic
@@ -66,7 +67,7 @@ def find_rate(recipe: Recipe, out: Path, say: Callable[[str], None], *, steps: i
 
     Raises: as ``prepare``.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     prepared = prepare(recipe, out, say)
     rates = np.geomspace(LOWEST, HIGHEST, steps)
     say(f"the rate rises from {LOWEST:g} to {HIGHEST:g} over {steps} steps of {prepared.trainer.plan.pictures} pictures")

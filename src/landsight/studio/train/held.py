@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from landsight.errors import UsageError
+from landsight.studio.folders import make_folder
 
 #: What file systems without locks answer; there it is nobody's guard but the user's.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF})
@@ -21,7 +22,7 @@ def held(run: Path) -> Iterator[None]:
 
     Raises: UsageError when another process trains there.
     """
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     if sys.platform == "win32":  # folders cannot be locked there
         yield
         return

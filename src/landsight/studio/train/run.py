@@ -12,6 +12,8 @@ from typing import Any
 from landsight.bundle.manifest import Metric
 from landsight.studio import recipe as recipes
 from landsight.studio.data.loader import TrainingViews, batches
+from landsight.studio.data.readers import require_outside_data
+from landsight.studio.folders import make_folder, require_writable
 from landsight.studio.recipe import Recipe
 from landsight.studio.train import first_batches, fit_head, loop
 from landsight.studio.train.allocator import kept_memory
@@ -121,7 +123,10 @@ def resume(
 def _go(order_of: Callable[[], _Order], out: Path, *, listeners: tuple[Listener, ...], say: Say | None, mlflow: bool) -> Run:
     began = time.monotonic()
     with joined() as processes, ExitStack() as stack:
+        require_writable(out)
         order = order_of()
+        if order.previous is None:
+            require_outside_data(out, order.recipe.data)
         if processes.is_first:
             stack.enter_context(held(out))
             order = order_of()  # as it is now that nobody else can change it
@@ -153,7 +158,7 @@ def _agreed(order: _Order, processes: Processes) -> _Order:
 
 def _open(order: _Order, out: Path, say: Say) -> None:
     """The run folder, rid of what a killed process left; with the recipe from the start, so that a run can be gone on with at any moment."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     for name in clean(out):
         say(f"removed {name}, which was being written when the run was killed")
     if order.previous is None:

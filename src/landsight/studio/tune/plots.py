@@ -34,7 +34,7 @@ def draw_history(figure: Figure, look: Look, results: Results) -> None:
         axes.scatter(numbers, values, s=26, color=look.series[0], label="finished", zorder=3)
     axes.set_xlabel("trial")
     axes.set_ylabel(results.what)
-    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # type: ignore[call-arg]
     axes.legend(loc="best")
 
 
@@ -53,7 +53,7 @@ def draw_looks(figure: Figure, look: Look, results: Results) -> None:
         axes.legend(loc="best")
     axes.set_xlabel("epoch (x: ended early)")
     axes.set_ylabel(results.what)
-    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # type: ignore[call-arg]
 
 
 def draw_importances(figure: Figure, look: Look, found: Sequence[Importance]) -> None:

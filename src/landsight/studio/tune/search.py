@@ -19,6 +19,8 @@ from optuna.trial import FrozenTrial
 from landsight.errors import DataError, LandsightError, RecipeError
 from landsight.studio import recipe as recipes
 from landsight.studio.data.check import check
+from landsight.studio.data.readers import require_outside_data
+from landsight.studio.folders import make_folder
 from landsight.studio.recipe import Recipe
 from landsight.studio.run_file import read_run_file
 from landsight.studio.train.checkpoint import write_atomic
@@ -143,7 +145,8 @@ def _prepared(recipe: Recipe, out: Path, workers: int, pruner: str, say: Callabl
         raise RecipeError(
             "no_epochs", "The recipe has no epochs: there is nothing to search for.", "Set schedule.stages, or give more --minutes."
         )
-    out.mkdir(parents=True, exist_ok=True)
+    require_outside_data(out, recipe.data)
+    make_folder(out)
     data = recipe.data if recipe.data.cache else replace(recipe.data, cache=str(out.resolve() / "cache"))
     train = recipe.train
     if workers > 1:

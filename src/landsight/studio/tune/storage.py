@@ -79,15 +79,16 @@ def storage_errors(url: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise UsageError(
-            "storage_driver", f"The database {shown(url)} needs a driver that is not installed: {error.name or error}.",
+            "storage_driver", f"The database {shown(url)} needs a driver that is not installed: {str(error.name or error).rstrip('.')}.",
             "For PostgreSQL: pip install psycopg2-binary. For MySQL: pip install PyMySQL and mysql+pymysql://...",
         ) from None  # fmt: skip
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         cause = getattr(error.__cause__ or error, "orig", None) or error
-        reason = " ".join(str(cause).split()).rstrip(".")
+        reason = " ".join(str(cause).partition("[SQL:")[0].split()).rstrip(".")
         raise UsageError(
             "storage_unreachable", f"The database {shown(url)} cannot be used: {reason}.",
-            "Check the address, and that it runs; what was finished is kept, the same command goes on.",
+            "Move that file away to begin anew, or give --storage another." if _address(url).drivername.startswith("sqlite")
+            else "Check the address, and that it runs; what was finished is kept, the same command goes on.",
         ) from None  # fmt: skip
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from landsight.errors import DataError, RecipeError
+from landsight.studio.data.readers.parts import folder_of
 from landsight.studio.data.samples import Samples
+from landsight.studio.folders import require_outside
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import resolve
 
@@ -24,9 +26,11 @@ COLUMNS = ("labels_file", "file_column", "label_column", "label_separator", "spl
 
 
 class Reader(Protocol):
-    """A data folder opened. ``takes_columns``: what the recipe says about a table's columns means something to it."""
+    """A data folder opened. ``takes_columns``: what the recipe says about a table's columns means something to it. ``takes_folders``: every
+    folder in it is a class or a part, so that nothing else may be put there."""
 
     takes_columns: bool
+    takes_folders: bool
 
     def splits(self) -> Mapping[str, Path]:
         """Name of each part -> where it lies. "train" always, "validation" under any of its usual names, others under their own."""
@@ -48,3 +52,9 @@ def open_reader(recipe: DataRecipe) -> Reader:
             "Name the table: data.labels_file; or leave the field out.",
         )  # fmt: skip
     return reader
+
+
+def require_outside_data(out: Path, recipe: DataRecipe) -> None:
+    """Results must not become a class of the pictures they came from. Raises: UsageError; as ``open_reader``."""
+    if open_reader(recipe).takes_folders:
+        require_outside(out, folder_of(recipe.root))

@@ -53,6 +53,7 @@ class CsvReader:
     """
 
     takes_columns = True
+    takes_folders = False
 
     def __init__(self, recipe: DataRecipe) -> None:
         self.recipe = recipe
@@ -168,6 +169,8 @@ def _column(columns: Sequence[str], wanted: str, what: str, table: Path, *, is_n
         if wanted in columns:
             return wanted
         raise DataError("no_column", f"{table.name} has no column {wanted!r}.", nearest(wanted, columns))
+    if not columns:
+        raise DataError("bad_table", f"{table.name} is empty.", "Give a table with a line of column names, then a line a picture.")
     by_lower = {column.strip().lower(): column for column in reversed(columns)}
     found = next((by_lower[usual] for usual in _USUAL[what] if usual in by_lower), "")
     if not found and is_needed:

@@ -20,6 +20,7 @@ class FolderReader:
     """Reads ``root/split/class/file``. ``root`` may hold environment variables ($NAME) and ~."""
 
     takes_columns = False
+    takes_folders = True
 
     def __init__(self, root: str | Path) -> None:
         self.root = folder_of(root)
@@ -66,4 +67,9 @@ def from_recipe(recipe: DataRecipe) -> FolderReader:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and p.name.lower() not in _LITTER)
+    """A link that leads nowhere is a picture that cannot be read, and is said to be one; folders, pipes and sockets are none."""
+    return sorted(p for p in folder.iterdir() if _may_be_picture(p) and not p.name.startswith(".") and p.name.lower() not in _LITTER)
+
+
+def _may_be_picture(path: Path) -> bool:
+    return path.is_file() or (path.is_symlink() and not path.exists())

@@ -53,6 +53,7 @@ class IdxReader:
     """
 
     takes_columns = False
+    takes_folders = False
 
     def __init__(self, root: Path) -> None:
         self.root = root
