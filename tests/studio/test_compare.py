@@ -102,7 +102,7 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
         compare([a, tmp_path / "b" / ".." / "a"], part="test")
     with pytest.raises(DataError, match="no picture of the part 'test' in common"):
         compare([a, other], part="test")
-    with pytest.raises(DataError, match=r"no answers of a for the part 'validation'"):
+    with pytest.raises(UsageError, match=r"no trained run, and holds no predictions-validation\.csv"):
         compare([a, other], say=_silent)
     (tmp_path / "old.csv").write_text("file,truth\n1,x\n", encoding="utf-8")
     with pytest.raises(DataError, match="no table of predictions with marks"):

@@ -32,9 +32,14 @@ def make_folder(out: Path) -> None:
         raise UsageError("bad_output", f"{out} cannot be made: {error.strerror}.", _ELSEWHERE) from None
 
 
+def is_inside(out: Path, folder: Path) -> bool:
+    """Whether ``out`` lies in ``folder``, or is it; links are followed."""
+    return out.resolve().is_relative_to(folder.resolve())
+
+
 def require_outside(out: Path, pictures: Path) -> None:
     """Results in the folder of pictures would be taken for pictures the next time. Raises: UsageError."""
-    if out.resolve().is_relative_to(pictures.resolve()):
+    if is_inside(out, pictures):
         raise UsageError(
             "out_inside", f"Results would lie inside the pictures' folder: received {out}.",
             f"Give --out another folder: {pictures} is not touched.",

@@ -9,7 +9,7 @@ from typing import Protocol
 from landsight.errors import DataError, RecipeError
 from landsight.studio.data.readers.parts import folder_of
 from landsight.studio.data.samples import Samples
-from landsight.studio.folders import require_outside
+from landsight.studio.folders import is_inside, require_outside
 from landsight.studio.recipe import DataRecipe
 from landsight.studio.resolve import resolve
 
@@ -56,5 +56,6 @@ def open_reader(recipe: DataRecipe) -> Reader:
 
 def require_outside_data(out: Path, recipe: DataRecipe) -> None:
     """Results must not become a class of the pictures they came from. Raises: UsageError; as ``open_reader``."""
-    if open_reader(recipe).takes_folders:
-        require_outside(out, folder_of(recipe.root))
+    root = folder_of(recipe.root)
+    if is_inside(out, root) and open_reader(recipe).takes_folders:
+        require_outside(out, root)
