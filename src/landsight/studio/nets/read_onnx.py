@@ -24,7 +24,8 @@ def read_efficientnet_lite(path: Path) -> EfficientNetLite:
     """The network in an ONNX file that export wrote, of two branches the tuned one; its size is found by what fits.
 
     Batch norms are folded there: each convolution has its weights, each norm only adds a bias. Of two branches the head is the tuned
-    branch's part of the joined one: its logits are smaller by the share of the other branch. Raises: DataError for another network.
+    branch's part of the joined one: its logits are smaller by the share of the other branch. To train it on, set net.freeze_norm: statistics
+    of batches would undo the folding. Raises: DataError for another network.
     """
     convolutions, (weight, bias) = _parts(path)
     why = ""
