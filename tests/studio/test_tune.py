@@ -266,7 +266,7 @@ def test_a_file_that_is_no_database_is_said_in_words(folder: Path, tmp_path: Pat
     (tmp_path / "s" / "study.db").write_bytes(b"not a database at all, " * 100)
     with pytest.raises(UsageError, match="file is not a database") as caught:
         _search(folder, tmp_path / "s", 1)
-    assert caught.value.code == "storage_unreachable" and "Move that file away" in caught.value.advice
+    assert caught.value.code == "storage_unreachable" and "move it away to begin anew" in caught.value.advice
     assert "SQL:" not in str(caught.value)
 
 

@@ -27,10 +27,9 @@ def lens(ctx: click.Context, /, paths: tuple[Path, ...], out: Path, limit_mb: in
     exported is exported first. Needs the extra [serve]. Exit code 1: the photo could not be read.
     """
     from landsight.answer.model import Model
-    from landsight.bundle.load import MANIFEST_NAME, bundle_root, shipped_path
+    from landsight.bundle.load import MANIFEST_NAME, bundle_root
 
     model, photo = _model_and_photo(paths)
-    model = model or shipped_path()
     if (model / "recipe.toml").is_file() and not (bundle_root(model) / MANIFEST_NAME).is_file():
         click.echo(f"exporting {visible(str(model))} first", err=True)
         studio_module("export").export(model, model / "bundle")
@@ -55,9 +54,9 @@ def lens(ctx: click.Context, /, paths: tuple[Path, ...], out: Path, limit_mb: in
     click.echo(f"wrote {visible(str(out))}: {len(inside.trace.layers) - 1} layers{left}", err=True)
 
 
-def _model_and_photo(paths: tuple[Path, ...]) -> tuple[Path | None, Path]:
-    """None: the shipped bundle. Raises: UsageError for anything but one photo, with or without a model before it."""
-    from landsight.bundle.load import is_model
+def _model_and_photo(paths: tuple[Path, ...]) -> tuple[Path, Path]:
+    """The shipped bundle where no model is named. Raises: UsageError for anything but one photo, with or without a model before it."""
+    from landsight.bundle.load import is_model, shipped_path
 
     if len(paths) == 2:
         return paths[0], paths[1]
@@ -65,4 +64,4 @@ def _model_and_photo(paths: tuple[Path, ...]) -> tuple[Path | None, Path]:
         raise UsageError("too_many_photos", f"The lens shows one photo: received {len(paths)} paths.", "Give a model and one photo.")
     if is_model(paths[0]):
         raise UsageError("no_photos", f"{paths[0]} is what is looked into; there is no photo to look at.", "Give a photo behind it.")
-    return None, paths[0]
+    return shipped_path(), paths[0]

@@ -87,7 +87,7 @@ def storage_errors(url: str) -> Iterator[None]:
         reason = " ".join(str(cause).partition("[SQL:")[0].split()).rstrip(".")
         raise UsageError(
             "storage_unreachable", f"The database {shown(url)} cannot be used: {reason}.",
-            "Move that file away to begin anew, or give --storage another." if _address(url).drivername.startswith("sqlite")
+            "Check that this file is a study and may be written to; give --storage another, or move it away to begin anew." if _address(url).drivername.startswith("sqlite")
             else "Check the address, and that it runs; what was finished is kept, the same command goes on.",
         ) from None  # fmt: skip
 
